@@ -1,0 +1,169 @@
+/**
+ * Every error Partywall raises on purpose: one registry of codes, one class.
+ *
+ * A code says who is at fault (`fault`), which HTTP status answers it (`status`) and one safe sentence (`message`) that a
+ * caller may see. Tokens, secrets, bodies and personal data never go into a message or into `details`.
+ * `docs/reference/errors.md` has one section per code; a test holds the two equal.
+ */
+
+export type Fault = 'caller' | 'app' | 'host' | 'us'
+
+interface ErrorDefinition {
+  readonly status: number
+  readonly fault: Fault
+  readonly message: string
+}
+
+const define = <const T extends Record<string, ErrorDefinition>>(table: T): T => table
+
+export const ERRORS = define({
+  // Tokens and authentication: one status and one sentence, so that an answer tells nothing about which check failed.
+  ERR_TOKEN_MISSING: { status: 401, fault: 'caller', message: 'Authentication is required.' },
+  ERR_TOKEN_AMBIGUOUS: { status: 401, fault: 'caller', message: 'Authentication failed.' },
+  ERR_TOKEN_MALFORMED: { status: 401, fault: 'caller', message: 'Authentication failed.' },
+  ERR_TOKEN_ALGORITHM: { status: 401, fault: 'caller', message: 'Authentication failed.' },
+  ERR_TOKEN_SIGNATURE: { status: 401, fault: 'caller', message: 'Authentication failed.' },
+  ERR_TOKEN_CLAIMS: { status: 401, fault: 'caller', message: 'Authentication failed.' },
+  ERR_TOKEN_EXPIRED: { status: 401, fault: 'caller', message: 'Authentication failed.' },
+  ERR_TOKEN_NOT_YET_VALID: { status: 401, fault: 'caller', message: 'Authentication failed.' },
+  ERR_TOKEN_AUDIENCE: { status: 401, fault: 'caller', message: 'Authentication failed.' },
+  ERR_TOKEN_TYPE: { status: 401, fault: 'caller', message: 'Authentication failed.' },
+  ERR_TOKEN_REPLAYED: { status: 401, fault: 'caller', message: 'Authentication failed.' },
+  ERR_SESSION_ENDED: { status: 401, fault: 'caller', message: 'Authentication failed.' },
+  ERR_TENANT_UNKNOWN: { status: 401, fault: 'caller', message: 'Authentication failed.' },
+  ERR_TENANT_DISABLED: { status: 401, fault: 'caller', message: 'Authentication failed.' },
+  ERR_TENANT_MISMATCH: { status: 401, fault: 'caller', message: 'Authentication failed.' },
+
+  // Lifecycle.
+  ERR_INSTALL_INVALID: { status: 400, fault: 'caller', message: 'The installation document is not valid.' },
+  ERR_INSTALL_HOST_REFUSED: { status: 403, fault: 'caller', message: 'Installations from this host are not accepted.' },
+  ERR_INSTALL_DOCUMENT_INVALID: { status: 400, fault: 'host', message: "The host's capabilities document is not valid." },
+  ERR_INSTALL_TOKEN_REFUSED: { status: 403, fault: 'caller', message: 'The host does not honour these credentials.' },
+  ERR_INSTALL_GROUP_MISMATCH: { status: 403, fault: 'caller', message: 'The group does not match what the host says.' },
+  ERR_INSTALL_CONFLICT: { status: 409, fault: 'caller', message: 'This installation belongs to another host or has other credentials.' },
+  ERR_UNINSTALL_REFUSED: { status: 403, fault: 'caller', message: 'The host still honours this installation.' },
+  ERR_INSTALLATION_UNKNOWN: { status: 404, fault: 'caller', message: 'No such installation.' },
+  ERR_LIFECYCLE_STALE: { status: 409, fault: 'caller', message: 'A newer event has been accepted already.' },
+  ERR_TENANT_HELD: { status: 503, fault: 'us', message: 'This installation is being moved or erased. Try again later.' },
+
+  // Tenant context and the wall.
+  ERR_TENANT_CONTEXT_MISSING: { status: 500, fault: 'app', message: 'No tenant is bound here.' },
+  ERR_TENANT_REVOKED: { status: 410, fault: 'host', message: 'The installation behind this work has ended or changed.' },
+  ERR_TENANT_READ_ONLY: { status: 500, fault: 'app', message: 'This tenant can be read only here.' },
+  ERR_WALL_UNSAFE_ROLE: { status: 500, fault: 'app', message: 'The database login could pass the wall between tenants.' },
+  ERR_WALL_NOT_BOUND: { status: 500, fault: 'us', message: 'The statement ran without a tenant and was refused.' },
+
+  // Storage.
+  ERR_KEY_INVALID: { status: 400, fault: 'caller', message: 'The key is not valid.' },
+  ERR_SCOPE_INVALID: { status: 400, fault: 'caller', message: 'The scope is not valid.' },
+  ERR_VALUE_INVALID: { status: 400, fault: 'caller', message: 'The value cannot be stored as JSON.' },
+  ERR_VALUE_TOO_LARGE: { status: 413, fault: 'caller', message: 'The value is too large.' },
+  ERR_LIMIT_INVALID: { status: 400, fault: 'caller', message: 'The limit is not valid.' },
+  ERR_TTL_INVALID: { status: 400, fault: 'caller', message: 'The time to live is not valid.' },
+  ERR_CURSOR_INVALID: { status: 400, fault: 'caller', message: 'The cursor is not valid here.' },
+  ERR_VERSION_CONFLICT: { status: 409, fault: 'caller', message: 'The value has changed in the meantime.' },
+  ERR_UPDATE_CONTENTION: { status: 503, fault: 'us', message: 'The value changes too often. Try again later.' },
+
+  // The database.
+  ERR_STORE_UNAVAILABLE: { status: 503, fault: 'us', message: 'The store cannot be reached. Try again later.' },
+  ERR_STORE_TIMEOUT: { status: 503, fault: 'us', message: 'The store took too long. Try again later.' },
+  ERR_STORE_FULL: { status: 503, fault: 'us', message: 'The store has no room. Try again later.' },
+  ERR_DATABASE_TOO_NEW: { status: 500, fault: 'app', message: 'The database was made by a newer version of Partywall.' },
+  ERR_DATABASE_TOO_OLD: { status: 500, fault: 'app', message: 'PostgreSQL 15 or newer is needed.' },
+  ERR_DATABASE_NOT_PREPARED: { status: 500, fault: 'app', message: 'The database has not been prepared.' },
+  ERR_MIGRATION_CHANGED: { status: 500, fault: 'app', message: 'A migration that has run differs from the one shipped.' },
+  ERR_EMBEDDED_UNAVAILABLE: { status: 500, fault: 'app', message: 'The embedded database cannot be started here.' },
+  ERR_EMBEDDED_MAJOR: { status: 500, fault: 'app', message: 'The data folder was made by another major version of PostgreSQL.' },
+
+  // Keys.
+  ERR_KEYS_MISSING: { status: 500, fault: 'app', message: 'No key-encryption key is configured.' },
+  ERR_KEYS_INVALID: { status: 500, fault: 'app', message: 'A key-encryption key is not valid.' },
+  ERR_KEY_UNKNOWN: { status: 500, fault: 'app', message: 'A secret is sealed with a key that is not configured.' },
+  ERR_SEAL_BROKEN: { status: 500, fault: 'us', message: 'A sealed secret cannot be opened.' },
+
+  // Outbound calls.
+  ERR_OUTBOUND_URL: { status: 400, fault: 'caller', message: 'The address is not valid.' },
+  ERR_OUTBOUND_REFUSED: { status: 403, fault: 'caller', message: 'Calls to this address are not allowed.' },
+  ERR_OUTBOUND_UNREACHABLE: { status: 503, fault: 'host', message: 'The host cannot be reached. Try again later.' },
+  ERR_OUTBOUND_TIMEOUT: { status: 503, fault: 'host', message: 'The host took too long. Try again later.' },
+  ERR_OUTBOUND_TOO_LARGE: { status: 503, fault: 'host', message: 'The answer of the host is too large.' },
+  ERR_HOST_TOKEN_REFUSED: { status: 403, fault: 'host', message: 'The host refused a token.' },
+  ERR_HOST_RESPONSE: { status: 503, fault: 'host', message: 'The host gave an answer that was not expected.' },
+  ERR_HOST_RATE_LIMITED: { status: 503, fault: 'host', message: 'The host limits the rate of calls. Try again later.' },
+  ERR_SCOPE_UNDECLARED: { status: 403, fault: 'app', message: 'The descriptor does not declare this scope.' },
+
+  // HTTP surface.
+  ERR_NOT_FOUND: { status: 404, fault: 'caller', message: 'Not found.' },
+  ERR_METHOD_NOT_ALLOWED: { status: 405, fault: 'caller', message: 'This method is not allowed here.' },
+  ERR_REQUEST_TARGET: { status: 400, fault: 'caller', message: 'The request target is not valid.' },
+  ERR_BODY_TOO_LARGE: { status: 413, fault: 'caller', message: 'The request body is too large.' },
+  ERR_BODY_INVALID: { status: 400, fault: 'caller', message: 'The request body is not valid.' },
+  ERR_BODY_TIMEOUT: { status: 408, fault: 'caller', message: 'The request body took too long.' },
+  ERR_BODY_CONSUMED: { status: 500, fault: 'app', message: 'Another middleware has read the request body already.' },
+  ERR_CONTENT_TYPE: { status: 415, fault: 'caller', message: 'This content type is not accepted.' },
+  ERR_CONTENT_ENCODING: { status: 415, fault: 'caller', message: 'Compressed bodies are not accepted.' },
+  ERR_RATE_LIMITED: { status: 429, fault: 'caller', message: 'Too many requests. Try again later.' },
+  ERR_OVERLOADED: { status: 503, fault: 'us', message: 'Too busy. Try again later.' },
+  ERR_SHUTTING_DOWN: { status: 503, fault: 'us', message: 'Shutting down. Try again later.' },
+  ERR_HANDLER_FAILED: { status: 500, fault: 'app', message: 'The request could not be handled.' },
+  ERR_INTERNAL: { status: 500, fault: 'us', message: 'Something went wrong.' },
+
+  // Webhooks and jobs.
+  ERR_WEBHOOK_INVALID: { status: 400, fault: 'caller', message: 'The delivery is not valid.' },
+  ERR_HANDLER_UNKNOWN: { status: 500, fault: 'app', message: 'No handler has this name.' },
+  ERR_HANDLER_TIMEOUT: { status: 500, fault: 'app', message: 'The handler took too long.' },
+  ERR_JOB_INVALID: { status: 400, fault: 'app', message: 'The job is not valid.' },
+
+  // Configuration: found at start, never at request time.
+  ERR_CONFIG: { status: 500, fault: 'app', message: 'The configuration is not valid.' },
+  ERR_PATTERN_UNSUPPORTED: { status: 500, fault: 'app', message: 'The pattern cannot run in linear time.' },
+  ERR_DESCRIPTOR_INVALID: { status: 500, fault: 'app', message: 'The descriptor is not valid.' },
+})
+
+export type ErrorCode = keyof typeof ERRORS
+
+export interface ErrorOptions {
+  /** Says more than the registry's sentence; for logs and developers. Never a token, secret, body or personal data. */
+  readonly message?: string
+  readonly cause?: unknown
+  /** Small facts for the log: names, counts, times. Same rule as for `message`. */
+  readonly details?: Readonly<Record<string, string | number | boolean | undefined>>
+  /** Seconds, for 429 and 503. */
+  readonly retryAfterSeconds?: number
+}
+
+const brand = Symbol.for('partywall.error')
+
+/** The one error class. `publicMessage` is what a caller sees; `message` is for developers and logs. */
+export class PartywallError extends Error {
+  readonly code: ErrorCode
+  readonly status: number
+  readonly fault: Fault
+  readonly publicMessage: string
+  readonly details: Readonly<Record<string, string | number | boolean | undefined>>
+  readonly retryAfterSeconds: number | undefined
+  readonly [brand] = true
+
+  constructor(code: ErrorCode, options: ErrorOptions = {}) {
+    const definition = ERRORS[code]
+    super(options.message ?? definition.message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'PartywallError'
+    this.code = code
+    this.status = definition.status
+    this.fault = definition.fault
+    this.publicMessage = definition.message
+    this.details = options.details ?? {}
+    this.retryAfterSeconds = options.retryAfterSeconds
+  }
+
+  /** Where the reference explains this code. */
+  get docs(): string {
+    return `docs/reference/errors.md#${this.code.toLowerCase()}`
+  }
+}
+
+/** True for errors of any loaded copy of this package; `code` narrows when given. */
+export function isPartywallError<C extends ErrorCode>(value: unknown, code?: C): value is PartywallError & { code: C } {
+  if (typeof value !== 'object' || value === null || !(brand in value)) return false
+  return code === undefined || (value as PartywallError).code === code
+}
