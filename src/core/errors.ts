@@ -37,20 +37,40 @@ export const ERRORS = define({
   // Lifecycle.
   ERR_INSTALL_INVALID: { status: 400, fault: 'caller', message: 'The installation document is not valid.' },
   ERR_INSTALL_HOST_REFUSED: { status: 403, fault: 'caller', message: 'Installations from this host are not accepted.' },
-  ERR_INSTALL_DOCUMENT_INVALID: { status: 400, fault: 'host', message: "The host's capabilities document is not valid." },
+  ERR_INSTALL_DOCUMENT_INVALID: {
+    status: 400,
+    fault: 'host',
+    message: "The host's capabilities document is not valid.",
+  },
   ERR_INSTALL_TOKEN_REFUSED: { status: 403, fault: 'caller', message: 'The host does not honour these credentials.' },
   ERR_INSTALL_GROUP_MISMATCH: { status: 403, fault: 'caller', message: 'The group does not match what the host says.' },
-  ERR_INSTALL_CONFLICT: { status: 409, fault: 'caller', message: 'This installation belongs to another host or has other credentials.' },
+  ERR_INSTALL_CONFLICT: {
+    status: 409,
+    fault: 'caller',
+    message: 'This installation belongs to another host or has other credentials.',
+  },
   ERR_UNINSTALL_REFUSED: { status: 403, fault: 'caller', message: 'The host still honours this installation.' },
   ERR_INSTALLATION_UNKNOWN: { status: 404, fault: 'caller', message: 'No such installation.' },
   ERR_LIFECYCLE_STALE: { status: 409, fault: 'caller', message: 'A newer event has been accepted already.' },
-  ERR_TENANT_HELD: { status: 503, fault: 'us', message: 'This installation is being moved or erased. Try again later.' },
+  ERR_TENANT_HELD: {
+    status: 503,
+    fault: 'us',
+    message: 'This installation is being moved or erased. Try again later.',
+  },
 
   // Tenant context and the wall.
   ERR_TENANT_CONTEXT_MISSING: { status: 500, fault: 'app', message: 'No tenant is bound here.' },
-  ERR_TENANT_REVOKED: { status: 410, fault: 'host', message: 'The installation behind this work has ended or changed.' },
+  ERR_TENANT_REVOKED: {
+    status: 410,
+    fault: 'host',
+    message: 'The installation behind this work has ended or changed.',
+  },
   ERR_TENANT_READ_ONLY: { status: 500, fault: 'app', message: 'This tenant can be read only here.' },
-  ERR_WALL_UNSAFE_ROLE: { status: 500, fault: 'app', message: 'The database login could pass the wall between tenants.' },
+  ERR_WALL_UNSAFE_ROLE: {
+    status: 500,
+    fault: 'app',
+    message: 'The database login could pass the wall between tenants.',
+  },
   ERR_WALL_NOT_BOUND: { status: 500, fault: 'us', message: 'The statement ran without a tenant and was refused.' },
 
   // Storage.
@@ -68,12 +88,24 @@ export const ERRORS = define({
   ERR_STORE_UNAVAILABLE: { status: 503, fault: 'us', message: 'The store cannot be reached. Try again later.' },
   ERR_STORE_TIMEOUT: { status: 503, fault: 'us', message: 'The store took too long. Try again later.' },
   ERR_STORE_FULL: { status: 503, fault: 'us', message: 'The store has no room. Try again later.' },
-  ERR_DATABASE_TOO_NEW: { status: 500, fault: 'app', message: 'The database was made by a newer version of Partywall.' },
+  ERR_DATABASE_TOO_NEW: {
+    status: 500,
+    fault: 'app',
+    message: 'The database was made by a newer version of Partywall.',
+  },
   ERR_DATABASE_TOO_OLD: { status: 500, fault: 'app', message: 'PostgreSQL 15 or newer is needed.' },
   ERR_DATABASE_NOT_PREPARED: { status: 500, fault: 'app', message: 'The database has not been prepared.' },
-  ERR_MIGRATION_CHANGED: { status: 500, fault: 'app', message: 'A migration that has run differs from the one shipped.' },
+  ERR_MIGRATION_CHANGED: {
+    status: 500,
+    fault: 'app',
+    message: 'A migration that has run differs from the one shipped.',
+  },
   ERR_EMBEDDED_UNAVAILABLE: { status: 500, fault: 'app', message: 'The embedded database cannot be started here.' },
-  ERR_EMBEDDED_MAJOR: { status: 500, fault: 'app', message: 'The data folder was made by another major version of PostgreSQL.' },
+  ERR_EMBEDDED_MAJOR: {
+    status: 500,
+    fault: 'app',
+    message: 'The data folder was made by another major version of PostgreSQL.',
+  },
 
   // Keys.
   ERR_KEYS_MISSING: { status: 500, fault: 'app', message: 'No key-encryption key is configured.' },
