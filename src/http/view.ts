@@ -42,3 +42,21 @@ export interface RoutedRequest {
   readonly query: string
   readonly params: Readonly<Record<string, string>>
 }
+
+/** A request whose tenant is proved: what an adapter attaches and how it runs the rest of its chain. */
+export interface Guarded {
+  /** For the framework's context: tenant, authentication, tenantStore, tenantClient, roomClient, tenantWebhooks ... */
+  readonly properties: Readonly<Record<string, unknown>>
+  /** Runs the handler chain inside the tenant's context. Call once. */
+  run<T>(work: () => T): T
+  /** Response headers this request needs, asked for after the handler ran: no-store, referrer policy, a refreshed token. */
+  headers(): readonly string[]
+  /** Ends the context; called when the response is finished or broken. Safe to call twice. */
+  release(): void
+}
+/** Proves the tenant of a request or throws a PartywallError. */
+export type Guard = (view: RequestView) => Guarded | Promise<Guarded>
+/** An app as adapters see it: answers its own routes, `undefined` for any other path. */
+export interface Mountable {
+  handle(view: RequestView): Answer | Promise<Answer> | undefined
+}

@@ -34,7 +34,10 @@ export interface BoundPool {
   transaction<T>(tenant: TenantUid, work: (transaction: BoundTransaction) => Promise<T>): Promise<T>
   /** Several tenants' groups in one commit: for the inbox only, where one fsync serves many deliveries. Fails as a whole. */
   shared(
-    groups: readonly { readonly tenant: TenantUid; readonly statements: readonly (readonly [Statement, readonly Parameter[]])[] }[],
+    groups: readonly {
+      readonly tenant: TenantUid
+      readonly statements: readonly (readonly [Statement, readonly Parameter[]])[]
+    }[],
   ): Promise<readonly (readonly (readonly Row[])[])[]>
 }
 

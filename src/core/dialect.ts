@@ -1,0 +1,63 @@
+/** What a dialect gets from the composition root. A dialect verifies and translates; binding and storing is done by these. */
+
+import type { ContextMode, TenantContext } from './context.ts'
+import type { Clock, HandlerTable, Inbox, Jobs, Logger, Outbound, Random, Registry, StoredToken } from './ports.ts'
+import type { TenantStore } from './store.ts'
+import type { IdentityRecord } from './tenant.ts'
+
+export interface AppSpec {
+  readonly key: string
+  readonly environment: string
+  /** Public URL without trailing slash; the only source of our own addresses (never a Host header). */
+  readonly baseUrl: string
+}
+
+/** The one place where a verified identity becomes a bound context. Implemented by `core/bind`. */
+export interface Binder {
+  /**
+   * Binds `identity` and runs `work` inside its context; the context is released when `work` has settled.
+   * @throws ERR_TENANT_DISABLED when the identity is not live (mode `read-only` accepts an uninstalled one)
+   */
+  run<T>(identity: IdentityRecord, work: (context: TenantContext) => T | Promise<T>, mode?: ContextMode): Promise<T>
+  /** For frameworks that run their own chain: the context now, and the function that releases it. */
+  open(identity: IdentityRecord, mode?: ContextMode): { readonly context: TenantContext; release(): void }
+}
+
+/** OAuth tokens of all dialects: memory, then sealed row, then one single-flight request. Implemented by `core/tokens`. */
+export interface Tokens {
+  /**
+   * A token of this identity for exactly these scopes. The key covers dialect, host, tenant, secret version, subject and scopes.
+   * @param request asks the host; called by one process at a time
+   */
+  get(
+    identity: IdentityRecord,
+    wanted: { readonly subject?: string; readonly scopes: readonly string[] },
+    request: () => Promise<StoredToken>,
+  ): Promise<StoredToken>
+  /** The host refused this access token: forget it wherever it is kept. */
+  refuse(
+    identity: IdentityRecord,
+    wanted: { readonly subject?: string; readonly scopes: readonly string[] },
+    accessToken: string,
+  ): Promise<void>
+  /** Forgets everything of this identity in memory. */
+  forget(identity: Pick<IdentityRecord, 'uid'>): void
+}
+
+export interface DialectDeps {
+  readonly app: AppSpec
+  readonly registry: Registry
+  readonly binder: Binder
+  readonly tokens: Tokens
+  readonly outbound: Outbound
+  readonly inbox: Inbox
+  readonly jobs: Jobs
+  readonly handlers: HandlerTable
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  /** A store of this context in one of the spaces `store`, `kvs`, `kvs-secret`, `webhook`, `internal`. */
+  storeOf(context: TenantContext, space: 'store' | 'kvs' | 'kvs-secret' | 'webhook' | 'internal'): TenantStore
+  /** Erases a tenant's data now, for retention 0; called after `settled()` and before the 2xx. */
+  eraseIfDue(identity: IdentityRecord): Promise<void>
+}
