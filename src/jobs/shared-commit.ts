@@ -1,0 +1,73 @@
+/**
+ * Puts what arrives while a commit is under way into the next one, so that one fsync serves many tenants' rows.
+ *
+ * Each member stays in its own bound group. When a shared commit fails, its members run again one by one, so that one
+ * tenant's trouble is never another's.
+ */
+
+import { PartywallError } from '../core/errors.ts'
+import type { TenantUid } from '../core/ids.ts'
+import type { BoundPool, Parameter, Row, Statement } from '../postgres/database.ts'
+
+export interface SharedCommit {
+  /** Rows of the last statement, once the commit is durable. @throws ERR_OVERLOADED when too many wait */
+  run(tenant: TenantUid, statements: readonly (readonly [Statement, readonly Parameter[]])[]): Promise<readonly Row[]>
+}
+
+interface Member {
+  readonly tenant: TenantUid
+  readonly statements: readonly (readonly [Statement, readonly Parameter[]])[]
+  readonly resolve: (rows: readonly Row[]) => void
+  readonly reject: (error: unknown) => void
+}
+
+export function createSharedCommit(pool: BoundPool, options: { lanes: number; maxMembers: number; maxWaiting: number }): SharedCommit {
+  let queue: Member[] = []
+  let lanes = 0
+
+  const next = (): void => {
+    if (queue.length === 0 || lanes >= options.lanes) return
+    const members = queue.splice(0, options.maxMembers)
+    lanes += 1
+    void commit(pool, members).finally(() => {
+      lanes -= 1
+      next()
+    })
+  }
+
+  return {
+    run(tenant, statements) {
+      if (queue.length >= options.maxWaiting) {
+        return Promise.reject(new PartywallError('ERR_OVERLOADED', { retryAfterSeconds: 1, details: { waiting: queue.length } }))
+      }
+      return new Promise((resolve, reject) => {
+        queue.push({ tenant, statements, resolve, reject })
+        // Everything that arrives in this turn of the loop goes along.
+        if (queue.length === 1) setImmediate(next)
+      })
+    },
+  }
+}
+
+async function commit(pool: BoundPool, members: readonly Member[]): Promise<void> {
+  const [only] = members
+  if (members.length === 1 && only !== undefined) return alone(pool, only)
+  try {
+    const results = await pool.shared(members)
+    members.forEach((member, index) => {
+      member.resolve(results[index]?.at(-1) ?? [])
+    })
+  } catch {
+    // Which member was at fault is not known: each tells for itself. The shared transaction has been rolled back whole,
+    // and its statements are idempotent by their keys should its commit have gone through unseen.
+    await Promise.all(members.map(member => alone(pool, member)))
+  }
+}
+
+async function alone(pool: BoundPool, member: Member): Promise<void> {
+  try {
+    member.resolve((await pool.group(member.tenant, member.statements)).at(-1) ?? [])
+  } catch (error) {
+    member.reject(error)
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * The statements over the two work tables, `pw.inbox` and `pw.job`: constant texts, one set per table.
+ *
+ * Who runs which: `insert`, `payloads`, `finish`, `fail` as pw_app bound to the tenant; `claim`, `reclaim`, `beat` as pw_jobs,
+ * which never sees a payload. All times are the database's.
+ */
+
+import type { Statement } from '../postgres/database.ts'
+
+export type WorkTable = 'inbox' | 'job'
+
+export interface WorkStatements {
+  /** $1 ids: (id, payload) of rows this process holds. */
+  readonly payloads: Statement
+  /** $1 ids, $2 owner: done; the payload goes, the keys stay until `keep_until`. */
+  readonly finish: Statement
+  /** $1 id, $2 owner, $3 seconds until the next attempt or null for dead, $4 error text. */
+  readonly fail: Statement
+  /** $1 tenant to start after, $2 how many at most: tenants with due rows, in order. */
+  readonly waiting: Statement
+  /**
+   * $1 tenants, $2 rows of each at most, $3 handlers, $4 owner, $5 lease seconds:
+   * (tenant_id, id, identity_uid, handler, attempts) of what this process holds now.
+   */
+  readonly claim: Statement
+  /** $1 owners that live: rows of any other owner, or whose lease has ended, are due again. */
+  readonly reclaim: Statement
+  /** Distinct owners of running rows. */
+  readonly owners: Statement
+  /** $1 owner, $2 lease seconds: keeps what this process holds. */
+  readonly beat: Statement
+  /** Removes finished rows whose keys need not be kept, 1,000 at a time. */
+  readonly sweep: Statement
+}
+
+function statementsFor(name: WorkTable): WorkStatements {
+  const table = `pw.${name}`
+  const keep = name === 'job' ? ", keep_until = now() + interval '1 day'" : ''
+  return {
+    payloads: { name: `${name}_payloads`, text: `select id, payload from ${table} where id = any($1::uuid[]) and state = 'running'` },
+    finish: {
+      name: `${name}_finish`,
+      text: `update ${table} set state = 'done', payload = 'null', finished_at = now(), lease_owner = null, lease_until = null${keep}
+              where id = any($1::uuid[]) and lease_owner = $2::uuid and state = 'running'`,
+    },
+    fail: {
+      name: `${name}_fail`,
+      text: `update ${table} set state = case when $3::float8 is null then 'dead' else 'due' end,
+                run_at = now() + make_interval(secs => coalesce($3::float8, 0)), attempts = attempts + 1, last_error = $4,
+                finished_at = case when $3::float8 is null then now() end, lease_owner = null, lease_until = null
+              where id = $1::uuid and lease_owner = $2::uuid and state = 'running'`,
+    },
+    // Jumps from one tenant to the next along the index: a backlog of thousands is one step, as is a single row.
+    waiting: {
+      name: `${name}_waiting`,
+      text: `with recursive waiting (tenant_id, position) as (
+          (select tenant_id, 1 from ${table} where state = 'due' and tenant_id > $1::uuid order by tenant_id limit 1)
+          union all
+          select (select next.tenant_id from ${table} next
+                   where next.state = 'due' and next.tenant_id > waiting.tenant_id order by next.tenant_id limit 1), position + 1
+            from waiting where waiting.tenant_id is not null and position < $2::int
+        ) select tenant_id from waiting where tenant_id is not null`,
+    },
+    claim: {
+      name: `${name}_claim`,
+      text: `with picked as (
+          select due.tenant_id, due.id from unnest($1::uuid[]) as asked (tenant_id) cross join lateral (
+            select tenant_id, id from ${table} where tenant_id = asked.tenant_id and state = 'due' and run_at <= now()
+               and handler = any($3::text[]) order by run_at limit $2::int for update skip locked) due)
+        update ${table} held set state = 'running', lease_owner = $4::uuid, lease_until = now() + make_interval(secs => $5::float8)
+          from picked where held.tenant_id = picked.tenant_id and held.id = picked.id
+        returning held.tenant_id, held.id, held.identity_uid, held.handler, held.attempts`,
+    },
+    reclaim: {
+      name: `${name}_reclaim`,
+      text: `update ${table} set state = 'due', lease_owner = null, lease_until = null, run_at = least(run_at, now())
+              where state = 'running' and (lease_until < now() or lease_owner <> all($1::uuid[]))`,
+    },
+    owners: { name: `${name}_owners`, text: `select distinct lease_owner from ${table} where state = 'running'` },
+    beat: {
+      name: `${name}_beat`,
+      text: `update ${table} set lease_until = now() + make_interval(secs => $2::float8) where state = 'running' and lease_owner = $1::uuid`,
+    },
+    sweep: {
+      name: `${name}_sweep`,
+      text: `delete from ${table} where (tenant_id, id) in (
+               select tenant_id, id from ${table} where state = 'done' and keep_until < now() order by keep_until limit 1000)`,
+    },
+  }
+}
+
+export const WORK_STATEMENTS: Readonly<Record<WorkTable, WorkStatements>> = {
+  inbox: statementsFor('inbox'),
+  job: statementsFor('job'),
+}
+
+/** Looks for somebody else's claim of this process id on the session that holds it while the process lives. */
+export const HOLD_PROCESS: Statement = { name: 'work_hold_process', text: 'select pg_advisory_lock_shared(hashtextextended($1, 7))' }
+/** True when no session holds this process id: its process is gone. The lock is let go at the end of the statement. */
+export const IS_PROCESS_GONE: Statement = { name: 'work_process_gone', text: 'select pg_try_advisory_xact_lock(hashtextextended($1, 7))' }
