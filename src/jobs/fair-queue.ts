@@ -69,7 +69,8 @@ export function createFairQueue<T>(options: FairQueueOptions<T>): FairQueue<T> {
   }
 
   return {
-    hasRoom: tenant => (lanes.get(tenant)?.items.length ?? 0) < options.waitingPerTenant && waiting < options.total * 16,
+    hasRoom: tenant =>
+      (lanes.get(tenant)?.items.length ?? 0) < options.waitingPerTenant && waiting < options.total * 16,
     push(tenant, item) {
       const lane = lanes.get(tenant) ?? { tenant, items: [], running: 0 }
       lanes.set(tenant, lane)

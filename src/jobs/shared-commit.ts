@@ -21,8 +21,11 @@ interface Member {
   readonly reject: (error: unknown) => void
 }
 
-export function createSharedCommit(pool: BoundPool, options: { lanes: number; maxMembers: number; maxWaiting: number }): SharedCommit {
-  let queue: Member[] = []
+export function createSharedCommit(
+  pool: BoundPool,
+  options: { lanes: number; maxMembers: number; maxWaiting: number },
+): SharedCommit {
+  const queue: Member[] = []
   let lanes = 0
 
   const next = (): void => {
@@ -38,7 +41,9 @@ export function createSharedCommit(pool: BoundPool, options: { lanes: number; ma
   return {
     run(tenant, statements) {
       if (queue.length >= options.maxWaiting) {
-        return Promise.reject(new PartywallError('ERR_OVERLOADED', { retryAfterSeconds: 1, details: { waiting: queue.length } }))
+        return Promise.reject(
+          new PartywallError('ERR_OVERLOADED', { retryAfterSeconds: 1, details: { waiting: queue.length } }),
+        )
       }
       return new Promise((resolve, reject) => {
         queue.push({ tenant, statements, resolve, reject })

@@ -37,7 +37,10 @@ function statementsFor(name: WorkTable): WorkStatements {
   const table = `pw.${name}`
   const keep = name === 'job' ? ", keep_until = now() + interval '1 day'" : ''
   return {
-    payloads: { name: `${name}_payloads`, text: `select id, payload from ${table} where id = any($1::uuid[]) and state = 'running'` },
+    payloads: {
+      name: `${name}_payloads`,
+      text: `select id, payload from ${table} where id = any($1::uuid[]) and state = 'running'`,
+    },
     finish: {
       name: `${name}_finish`,
       text: `update ${table} set state = 'done', payload = 'null', finished_at = now(), lease_owner = null, lease_until = null${keep}
@@ -95,6 +98,12 @@ export const WORK_STATEMENTS: Readonly<Record<WorkTable, WorkStatements>> = {
 }
 
 /** Looks for somebody else's claim of this process id on the session that holds it while the process lives. */
-export const HOLD_PROCESS: Statement = { name: 'work_hold_process', text: 'select pg_advisory_lock_shared(hashtextextended($1, 7))' }
+export const HOLD_PROCESS: Statement = {
+  name: 'work_hold_process',
+  text: 'select pg_advisory_lock_shared(hashtextextended($1, 7))',
+}
 /** True when no session holds this process id: its process is gone. The lock is let go at the end of the statement. */
-export const IS_PROCESS_GONE: Statement = { name: 'work_process_gone', text: 'select pg_try_advisory_xact_lock(hashtextextended($1, 7))' }
+export const IS_PROCESS_GONE: Statement = {
+  name: 'work_process_gone',
+  text: 'select pg_try_advisory_xact_lock(hashtextextended($1, 7))',
+}

@@ -1,0 +1,16 @@
+/** The table of work handlers: filled while the app is built, read by the dispatcher. */
+
+import type { HandlerTable, WorkHandler } from '../core/ports.ts'
+
+/** @throws TypeError from `set` when a name is taken: two add-ons would run each other's work */
+export function createHandlerTable(): HandlerTable & { names(): readonly string[] } {
+  const handlers = new Map<string, WorkHandler>()
+  return {
+    set(name, handler) {
+      if (handlers.has(name)) throw new TypeError(`a work handler named ${name} exists already`)
+      handlers.set(name, handler)
+    },
+    get: name => handlers.get(name),
+    names: () => [...handlers.keys()],
+  }
+}
