@@ -25,6 +25,8 @@ export interface Answer {
   /** Flat list name, value, name, value: made once where possible. */
   readonly headers: readonly string[]
   readonly body: string | Buffer | undefined
+  /** Id of the proved tenant, for the access log alone; never sent. */
+  readonly tenant?: string
 }
 
 /** One of our own routes. `path` starts with `/`; a segment `:name` matches one non-empty segment, percent-decoded. */
@@ -32,6 +34,8 @@ export interface Route {
   readonly method: string
   readonly path: string
   readonly handle: (request: RoutedRequest) => Answer | Promise<Answer>
+  /** True for what anybody may see and caches may keep (descriptor, logo). Left out: no-store and its companions are added. */
+  readonly isPublic?: boolean
 }
 
 export interface RoutedRequest {

@@ -1,0 +1,186 @@
+/**
+ * Koa: builds the view from Koa's request, attaches the tenant to `ctx`, writes the answer. No Koa at run time; its context is
+ * described by what is used here.
+ */
+
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { isPartywallError, PartywallError } from '../core/errors.ts'
+import { errorAnswer, isPrivateCache, PRIVATE_HEADERS } from '../http/answers.ts'
+import type { AnswerListener } from '../http/node-handler.ts'
+import { createNodeView } from '../http/node-view.ts'
+import type { ErrorListener } from '../http/router.ts'
+import { warnOnWiderLimits } from '../http/server.ts'
+import { isOriginForm } from '../http/target.ts'
+import type { Answer, Guard, Guarded, Mountable, RequestView } from '../http/view.ts'
+import { hasLargeUnreadBody, writeAnswer } from '../http/write-answer.ts'
+
+/** What we use of Koa's context. */
+export interface KoaContext {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly request: object
+  readonly originalUrl: string
+  status: number
+  body: unknown
+  respond?: boolean | undefined
+}
+export type KoaMiddleware = (context: KoaContext, next: () => Promise<unknown>) => Promise<unknown>
+
+export interface KoaOptions {
+  /** Hears of errors that became a 5xx before the app's own code ran. */
+  readonly onError?: ErrorListener
+  /** Hears of every request answered here or let through the guard. */
+  readonly onAnswer?: AnswerListener
+}
+
+/**
+ * Middleware that answers the app's own routes and leaves every other request to the next one.
+ * Mount it before body parsers: what they have read cannot be verified (ERR_BODY_CONSUMED) unless they kept `rawBody`.
+ *
+ * @example koa.use(mount(app))
+ */
+export function mount(app: Mountable, options: KoaOptions = {}): KoaMiddleware {
+  const checkServer = createServerCheck()
+  return (context, next) => {
+    checkServer(context)
+    const startedAt = performance.now()
+    const view = viewOf(context)
+    const answer = app.handle(view)
+    if (answer === undefined) return next()
+    return Promise.resolve(answer).then(made => {
+      writeToKoa(context, made)
+      options.onAnswer?.({ view, status: made.status, tenant: made.tenant, startedAt })
+    })
+  }
+}
+
+/**
+ * Middleware that lets only requests with a proved tenant pass, and runs everything behind it inside that tenant's context.
+ * The tenant's properties stand on `ctx` as read-only, non-enumerable getters. Refusals are answered here; errors of the app's own
+ * code go on to Koa, with the headers of an authenticated answer.
+ */
+export function createKoaGuard(guard: Guard, options: KoaOptions = {}): KoaMiddleware {
+  const checkServer = createServerCheck()
+  return async (context, next) => {
+    checkServer(context)
+    const startedAt = performance.now()
+    const view = viewOf(context)
+    const guarded = await admit(guard, context, view, options)
+    if (guarded === undefined) return
+    if (!releaseWithResponse(context.res, guarded)) return
+    attach(context, guarded.properties)
+    setHeaders(context.res, PRIVATE_HEADERS)
+    if (options.onAnswer !== undefined) reportWhenClosed(context, view, guarded, startedAt, options.onAnswer)
+    try {
+      await guarded.run(next)
+    } catch (error) {
+      throw carryHeaders(error, [...PRIVATE_HEADERS, ...guarded.headers()])
+    }
+    if (context.res.headersSent) return
+    setHeaders(context.res, guarded.headers())
+    keepPrivate(context.res)
+  }
+}
+
+/** The target as it arrived: routers and `koa-mount` rewrite `ctx.url`, and what was signed is the original. */
+const viewOf = (context: KoaContext): RequestView =>
+  createNodeView(context.req, {
+    target: context.originalUrl,
+    rawBody: (context.req as { rawBody?: unknown }).rawBody ?? (context.request as { rawBody?: unknown }).rawBody,
+  })
+
+async function admit(
+  guard: Guard,
+  context: KoaContext,
+  view: RequestView,
+  options: KoaOptions,
+): Promise<Guarded | undefined> {
+  try {
+    if (!isOriginForm(view.target)) throw new PartywallError('ERR_REQUEST_TARGET')
+    return await guard(view)
+  } catch (error) {
+    if (!isPartywallError(error)) throw carryHeaders(error, PRIVATE_HEADERS)
+    if (error.status >= 500) options.onError?.(error, view)
+    writeToKoa(context, errorAnswer(error))
+    return undefined
+  }
+}
+
+/** False when the client has gone already: nobody is left to work for, and no event would release the context. */
+function releaseWithResponse(response: ServerResponse, guarded: Guarded): boolean {
+  if (response.destroyed || response.closed) {
+    guarded.release()
+    return false
+  }
+  response.once('close', () => guarded.release())
+  return true
+}
+
+function attach(context: KoaContext, properties: Guarded['properties']): void {
+  for (const name of Object.getOwnPropertyNames(properties)) {
+    Object.defineProperty(context, name, { get: () => properties[name], enumerable: false, configurable: true })
+  }
+}
+
+function reportWhenClosed(
+  context: KoaContext,
+  view: RequestView,
+  guarded: Guarded,
+  startedAt: number,
+  onAnswer: AnswerListener,
+): void {
+  const { tenant } = guarded.properties as { readonly tenant?: { readonly id?: unknown } }
+  const id = typeof tenant?.id === 'string' ? tenant.id : undefined
+  context.res.once('close', () => onAnswer({ view, status: context.res.statusCode, tenant: id, startedAt }))
+}
+
+/** Koa takes every header off before it answers an error; those in `error.headers` it sets again. */
+function carryHeaders(error: unknown, headers: readonly string[]): unknown {
+  if (typeof error !== 'object' || error === null) return error
+  const own = (error as { headers?: unknown }).headers
+  const carried: Record<string, unknown> = { ...(typeof own === 'object' ? own : {}) }
+  for (let index = 0; index < headers.length; index += 2) carried[headers[index] ?? ''] = headers[index + 1]
+  Reflect.defineProperty(error, 'headers', { value: carried, enumerable: false, configurable: true, writable: true })
+  return error
+}
+
+/** The app may choose how long its own user's browser keeps an answer, never that a shared cache does. */
+function keepPrivate(response: ServerResponse): void {
+  const cacheControl = response.getHeader('cache-control')
+  if (typeof cacheControl !== 'string' || !isPrivateCache(cacheControl)) response.setHeader('cache-control', 'no-store')
+}
+
+function writeToKoa(context: KoaContext, answer: Answer): void {
+  if (hasLargeUnreadBody(context.req)) {
+    context.respond = false
+    writeAnswer(context.req, context.res, answer)
+    return
+  }
+  const isEmpty = answer.status === 204 || answer.status === 304
+  context.status = answer.status
+  context.body = answer.body ?? (isEmpty ? null : '')
+  context.res.removeHeader('content-type')
+  setHeaders(context.res, answer.headers)
+}
+
+/** Replaces what was there under a name; a name that is repeated in the list is sent repeatedly. */
+function setHeaders(response: ServerResponse, headers: readonly string[]): void {
+  const seen = new Set<string>()
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = (headers[index] ?? '').toLowerCase()
+    const value = headers[index + 1] ?? ''
+    if (seen.has(name)) response.appendHeader(name, value)
+    else response.setHeader(name, value)
+    seen.add(name)
+  }
+}
+
+function createServerCheck(): (context: KoaContext) => void {
+  let isChecked = false
+  return context => {
+    if (isChecked) return
+    isChecked = true
+    const { server } = context.req.socket as { server?: Server }
+    if (server !== undefined) warnOnWiderLimits(server)
+  }
+}

@@ -1,0 +1,66 @@
+/** The light view over Node's `IncomingMessage`. Headers are looked up in the raw list; the body is read when asked for, once. */
+
+import type { IncomingMessage } from 'node:http'
+import { PartywallError } from '../core/errors.ts'
+import { DEFAULT_MAX_BODY_BYTES, readRawBody } from './raw-body.ts'
+import type { RequestView } from './view.ts'
+
+const DEFAULT_BODY_TIMEOUT_MS = 20_000
+
+export interface NodeViewOptions {
+  /** The target before any router rewrote `request.url`: Koa's and Express's `originalUrl`. */
+  readonly target?: string
+  /** What a body parser before us kept of the raw body; `request.rawBody` is found without it. */
+  readonly rawBody?: unknown
+  /** Milliseconds for the whole body; default 20,000. */
+  readonly bodyTimeoutMs?: number
+}
+
+export const createNodeView = (request: IncomingMessage, options: NodeViewOptions = {}): RequestView =>
+  new NodeView(request, options)
+
+class NodeView implements RequestView {
+  readonly method: string
+  readonly target: string
+  readonly #request: IncomingMessage
+  readonly #options: NodeViewOptions
+  #body: Promise<Buffer> | undefined
+
+  constructor(request: IncomingMessage, options: NodeViewOptions) {
+    this.method = request.method ?? 'GET'
+    this.target = options.target ?? request.url ?? '/'
+    this.#request = request
+    this.#options = options
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#request.socket.remoteAddress
+  }
+
+  header(name: string): string | undefined {
+    const values = this.headerValues(name)
+    return values.length < 2 ? values[0] : values.join(', ')
+  }
+
+  headerValues(name: string): readonly string[] {
+    // Not `request.headers`: it drops repeated `authorization` silently, and two tokens must be seen to be refused.
+    const raw = this.#request.rawHeaders
+    const values: string[] = []
+    for (let index = 0; index < raw.length; index += 2) {
+      const candidate = raw[index]
+      if (candidate?.length === name.length && candidate.toLowerCase() === name) values.push(raw[index + 1] ?? '')
+    }
+    return values
+  }
+
+  async body(maxBytes: number = DEFAULT_MAX_BODY_BYTES): Promise<Buffer> {
+    this.#body ??= readRawBody(this.#request, {
+      maxBytes,
+      timeoutMs: this.#options.bodyTimeoutMs ?? DEFAULT_BODY_TIMEOUT_MS,
+      rawBody: this.#options.rawBody ?? (this.#request as { rawBody?: unknown }).rawBody,
+    })
+    const bytes = await this.#body
+    if (bytes.length > maxBytes) throw new PartywallError('ERR_BODY_TOO_LARGE', { details: { maxBytes } })
+    return bytes
+  }
+}
