@@ -60,6 +60,11 @@ export const ERRORS = define({
 
   // Tenant context and the wall.
   ERR_TENANT_CONTEXT_MISSING: { status: 500, fault: 'app', message: 'No tenant is bound here.' },
+  ERR_TENANT_CONTEXT_FOREIGN: {
+    status: 500,
+    fault: 'app',
+    message: 'Something of one tenant was used in the context of another.',
+  },
   ERR_TENANT_REVOKED: {
     status: 410,
     fault: 'host',
@@ -81,13 +86,17 @@ export const ERRORS = define({
   ERR_LIMIT_INVALID: { status: 400, fault: 'caller', message: 'The limit is not valid.' },
   ERR_TTL_INVALID: { status: 400, fault: 'caller', message: 'The time to live is not valid.' },
   ERR_CURSOR_INVALID: { status: 400, fault: 'caller', message: 'The cursor is not valid here.' },
+  ERR_VERSION_INVALID: { status: 400, fault: 'caller', message: 'The version is not valid.' },
   ERR_VERSION_CONFLICT: { status: 409, fault: 'caller', message: 'The value has changed in the meantime.' },
+  ERR_UPDATE_REENTRANT: { status: 500, fault: 'app', message: 'The change of a key updates the same key.' },
+  ERR_RESULT_TOO_LARGE: { status: 413, fault: 'app', message: 'The result is too large. Read it page by page.' },
   ERR_UPDATE_CONTENTION: { status: 503, fault: 'us', message: 'The value changes too often. Try again later.' },
 
   // The database.
   ERR_STORE_UNAVAILABLE: { status: 503, fault: 'us', message: 'The store cannot be reached. Try again later.' },
   ERR_STORE_TIMEOUT: { status: 503, fault: 'us', message: 'The store took too long. Try again later.' },
   ERR_STORE_FULL: { status: 503, fault: 'us', message: 'The store has no room. Try again later.' },
+  ERR_STATEMENT_REFUSED: { status: 500, fault: 'app', message: 'The database refused a statement.' },
   ERR_DATABASE_TOO_NEW: {
     status: 500,
     fault: 'app',
