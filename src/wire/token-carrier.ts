@@ -1,0 +1,88 @@
+/**
+ * Finds the one token of a request. Every place where a token may stand counts, also those the route does not read: two
+ * tokens, even equal ones, are refused, so that no two readers of one request can see different tenants.
+ *
+ * Reads a raw query and header values; knows no framework and looks into no token.
+ */
+
+import { PartywallError } from '../core/errors.ts'
+import { MAX_TOKEN_LENGTH } from './jws.ts'
+import { percentDecode } from './percent.ts'
+
+/** `authorization` is the scheme `JWT`, `bearer` the scheme `Bearer` of the same header. */
+export type TokenCarrier = 'query:signed_request' | 'query:jwt' | 'authorization' | 'bearer' | 'x-acpt'
+
+export interface TokenSource {
+  /** Raw query as received, without `?`. */
+  readonly query: string
+  /** Every value of a header by lower-case name, in the order of arrival. */
+  headerValues(name: string): readonly string[]
+}
+
+export interface CarriedToken {
+  readonly token: string
+  readonly carrier: TokenCarrier
+}
+
+/** Token characters; whatever else stands there is no compact JWS. */
+const TOKEN = /^[\w.-]+$/
+
+/**
+ * @param accepted carriers the route reads, as its dialect documents them
+ * @throws ERR_TOKEN_MISSING no token anywhere, or only where this route does not look · ERR_TOKEN_AMBIGUOUS more than
+ *   one · ERR_TOKEN_MALFORMED an empty or impossible one
+ * @example findToken({ query: 'signed_request=a.b.c', headerValues }, ['query:signed_request', 'authorization'])
+ */
+export function findToken(source: TokenSource, accepted: readonly TokenCarrier[]): CarriedToken {
+  const found: Candidate[] = []
+  collectFromQuery(source.query, found)
+  collectFromAuthorization(source.headerValues('authorization'), found)
+  for (const value of source.headerValues('x-acpt')) found.push({ carrier: 'x-acpt', text: value.trim() })
+  const [first, second] = found
+  if (second !== undefined) throw new PartywallError('ERR_TOKEN_AMBIGUOUS')
+  if (first === undefined || !accepted.includes(first.carrier)) throw new PartywallError('ERR_TOKEN_MISSING')
+  return { carrier: first.carrier, token: checkToken(first.text) }
+}
+
+interface Candidate {
+  readonly carrier: TokenCarrier
+  /** `undefined` where its spelling cannot be decoded. */
+  readonly text: string | undefined
+}
+
+function checkToken(text: string | undefined): string {
+  if (text === undefined || text.length > MAX_TOKEN_LENGTH || !TOKEN.test(text))
+    throw new PartywallError('ERR_TOKEN_MALFORMED', { message: 'The token has no possible spelling.' })
+  return text
+}
+
+function collectFromQuery(query: string, found: Candidate[]): void {
+  for (let start = 0; start < query.length; ) {
+    const next = query.indexOf('&', start)
+    const end = next < 0 ? query.length : next
+    const equals = query.indexOf('=', start)
+    const nameEnd = equals < 0 || equals > end ? end : equals
+    const carrier = carrierOf(query.slice(start, nameEnd))
+    if (carrier !== undefined) found.push({ carrier, text: percentDecode(query.slice(nameEnd + 1, end)) })
+    start = end + 1
+  }
+}
+
+// Names may be percent-encoded too. One that cannot be decoded strictly keeps a `%` in every lenient reading, so nobody
+// takes it for one of ours.
+function carrierOf(rawName: string): TokenCarrier | undefined {
+  const name = rawName.includes('%') ? percentDecode(rawName) : rawName
+  if (name === 'jwt') return 'query:jwt'
+  return name === 'signed_request' ? 'query:signed_request' : undefined
+}
+
+function collectFromAuthorization(values: readonly string[], found: Candidate[]): void {
+  // Two such headers are never right, whatever their schemes: readers differ in which one they take.
+  if (values.length > 1) throw new PartywallError('ERR_TOKEN_AMBIGUOUS')
+  const value = values[0]?.trim() ?? ''
+  const blank = value.search(/[ \t]/)
+  const scheme = (blank < 0 ? value : value.slice(0, blank)).toLowerCase()
+  const text = blank < 0 ? '' : value.slice(blank).trim()
+  if (scheme === 'jwt') found.push({ carrier: 'authorization', text: text.startsWith('token=') ? text.slice(6) : text })
+  if (scheme === 'bearer') found.push({ carrier: 'bearer', text })
+}
