@@ -1,0 +1,42 @@
+/** Which network addresses an outbound call may reach: public unicast, or what the configuration names by host and port. */
+
+import type { LookupAddress } from 'node:dns'
+import ipaddr from 'ipaddr.js'
+import { PartywallError } from '../core/errors.ts'
+
+/** Answers with every address of a name, like `dns.promises.lookup(name, { all: true })`. */
+export type ResolveHost = (hostname: string) => Promise<readonly LookupAddress[]>
+
+/** Public by registration, but a cloud's own management service answers there. */
+const METADATA_ADDRESSES: ReadonlySet<string> = new Set(['168.63.129.16'])
+
+/**
+ * True for a public unicast address. Everything special is refused: loopback, link-local, private, shared, unique-local,
+ * multicast, documentation, reserved, and IPv6 forms that carry an IPv4 address (mapped, NAT64, 6to4, Teredo).
+ *
+ * @param address  as a resolver gives it; anything unreadable is not public
+ */
+export function isPublicAddress(address: string): boolean {
+  if (!ipaddr.isValid(address)) return false
+  const parsed = ipaddr.parse(address)
+  if (parsed.range() !== 'unicast' || METADATA_ADDRESSES.has(parsed.toString())) return false
+  // Of IPv6 only 2000::/3 is assigned for global use; a range the library has no name for is not let through.
+  return parsed.kind() === 'ipv4' || ((parsed as ipaddr.IPv6).parts[0] ?? 0) >> 13 === 1
+}
+
+/** The IP address a URL's `hostname` spells, without brackets; `undefined` for a name. */
+export function literalAddress(hostname: string): string | undefined {
+  const bare = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname
+  return ipaddr.isValid(bare) ? bare : undefined
+}
+
+/** Every answer must be public: a name that also points inside is not half allowed. @throws ERR_OUTBOUND_REFUSED */
+export function refusePrivate(addresses: readonly string[], hostPort: string, allowPrivate: ReadonlySet<string>): void {
+  if (allowPrivate.has(hostPort)) return
+  if (addresses.length === 0 || !addresses.every(isPublicAddress)) {
+    throw new PartywallError('ERR_OUTBOUND_REFUSED', {
+      message: `${hostPort} is not a public address; name it in the configuration to allow it.`,
+      details: { host: hostPort },
+    })
+  }
+}
