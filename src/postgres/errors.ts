@@ -63,9 +63,10 @@ export function storeError(error: unknown, progress: Progress): PartywallError {
   const { severity, constraint, table, column } = reported(error)
   // An ERROR rolls the whole group back before it is reported; FATAL and PANIC may cut off a commit that was made.
   const mayHaveRun = progress === 'sent' && severity !== 'ERROR'
+  const cause = withoutValues(error, state)
   return new PartywallError(codeOf(state, error), {
-    cause: withoutValues(error, state),
-    message: `the database reported ${state}`,
+    cause,
+    message: `the database reported ${state}: ${cause.message}`,
     details: { sqlState: state, mayHaveRun, constraint: text(constraint), table: text(table), column: text(column) },
   })
 }
@@ -103,7 +104,7 @@ const isMissingBinding = (state: string, message: string): boolean =>
 /** The server quotes values in its texts about data (classes 22 and 23) and in DETAIL: neither goes into a log. */
 function withoutValues(error: unknown, state: string): Error {
   const isAboutData = state.startsWith('22') || state.startsWith('23')
-  const clean = new Error(isAboutData ? `data refused (${state})` : (text(reported(error).message) ?? state))
+  const clean = new Error(isAboutData ? 'data refused' : (text(reported(error).message) ?? state))
   clean.name = 'DatabaseError'
   return clean
 }

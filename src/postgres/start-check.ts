@@ -9,6 +9,7 @@ import type { Database, PlainPool, Statement } from './database.ts'
 import { sqlStateOf } from './errors.ts'
 import { checkApplied, readMigrations } from './migrate.ts'
 import { MIGRATIONS_FOLDER } from './prepare.ts'
+import { refuseUnsafeDatabase } from './refusal.ts'
 import { checkServerVersion, versionWarning } from './server-version.ts'
 
 const VERSION: Statement = { name: 'pw_version', text: "select current_setting('server_version_num')" }
@@ -25,6 +26,7 @@ export async function checkDatabase(database: Database, logger: Logger | undefin
   try {
     await checkVersion(database.system, logger)
     await checkMigrations(database.system)
+    await refuseUnsafeDatabase(database)
   } catch (error) {
     if (!UNPREPARED.has(sqlStateOf(error) ?? '')) throw error
     throw notPrepared(error)

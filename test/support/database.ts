@@ -91,7 +91,7 @@ async function findServer(adminUrl: string | undefined): Promise<{ adminUrl: str
   }
 }
 
-/** Its name holds a hash of the SQL files: edited files get a new template, older ones are removed when nobody uses them. */
+/** Its name holds a hash of the SQL files: edited files get a new template. */
 async function ensureTemplate(adminUrl: string): Promise<string> {
   const migrations = await readMigrations(MIGRATIONS_FOLDER)
   const hash = createHash('sha256')

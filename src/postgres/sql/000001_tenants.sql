@@ -5,8 +5,11 @@ revoke all on schema pw from public;
 grant usage on schema pw to pw_app, pw_system, pw_jobs;
 
 -- The wall around one table with a tenant_id column. Used here and by app authors for their own tables.
--- Permissive: the row is the bound tenant's. Restrictive: the binding was made in this very transaction, so a setting left
--- behind on a connection opens nothing, and a second permissive policy added by somebody opens nothing either.
+-- Permissive: the row is the bound tenant's. Restrictive: the same, and the binding was made in this very transaction, so a
+-- setting left behind on a connection opens nothing, and a second permissive policy added by somebody opens nothing either
+-- (restrictive policies are ANDed; the planner drops the repeated condition).
+-- The third: a process that was stopped for an hour between its last check and its write leaves nothing behind in a tenant
+-- that was erased meanwhile.
 create function pw.protect(target regclass) returns void language plpgsql set search_path = pg_catalog as $$
 begin
   if not exists (select from pg_attribute where attrelid = target and attname = 'tenant_id' and atttypid = 'uuid'::regtype
@@ -20,8 +23,13 @@ begin
   execute format('create policy tenant on %s as permissive for all to pw_app
     using (tenant_id = current_setting(''pw.tenant_id'')::uuid) with check (tenant_id = current_setting(''pw.tenant_id'')::uuid)', target);
   execute format('create policy bound on %s as restrictive for all to pw_app
-    using (current_setting(''pw.bound_at'') = transaction_timestamp()::text)
-    with check (current_setting(''pw.bound_at'') = transaction_timestamp()::text)', target);
+    using (tenant_id = current_setting(''pw.tenant_id'')::uuid
+           and current_setting(''pw.bound_at'') = transaction_timestamp()::text)
+    with check (tenant_id = current_setting(''pw.tenant_id'')::uuid
+           and current_setting(''pw.bound_at'') = transaction_timestamp()::text)', target);
+  execute format('drop policy if exists erased on %s', target);
+  execute format('create policy erased on %s as restrictive for insert to pw_app
+    with check (not exists (select from pw.erased where tenant_id = current_setting(''pw.tenant_id'')::uuid))', target);
   execute format('revoke all on %s from public, pw_app', target);
   execute format('grant select, insert, update, delete on %s to pw_app', target);
 end $$;
@@ -129,6 +137,12 @@ create table pw.epoch (
 );
 insert into pw.epoch (n) values (0);
 
+-- Tenants whose erasure has begun: nothing is ever written for them again (policy `erased`). Identifiers do not come back.
+create table pw.erased (
+  tenant_id uuid primary key,
+  at        timestamptz not null default now()
+);
+
 -- Outlives the tenant: what was done and when, never what the data was.
 create table pw.audit (
   tenant_id uuid not null,
@@ -141,5 +155,8 @@ create table pw.audit (
 
 select pw.reserve('pw.tenant', 'pw_system'), pw.reserve('pw.identity', 'pw_system'), pw.reserve('pw.data_key', 'pw_system'),
        pw.reserve('pw.secret', 'pw_system'), pw.reserve('pw.token', 'pw_system'), pw.reserve('pw.used_token', 'pw_system'),
-       pw.reserve('pw.lease', 'pw_system'), pw.reserve('pw.epoch', 'pw_system'), pw.reserve('pw.audit', 'pw_system');
-revoke update, delete on pw.audit from pw_system;
+       pw.reserve('pw.lease', 'pw_system'), pw.reserve('pw.epoch', 'pw_system'), pw.reserve('pw.audit', 'pw_system'),
+       pw.reserve('pw.erased', 'pw_system');
+revoke update, delete on pw.audit, pw.erased from pw_system;
+create policy own on pw.erased as permissive for select to pw_app using (tenant_id = current_setting('pw.tenant_id')::uuid);
+grant select on pw.erased to pw_app;
