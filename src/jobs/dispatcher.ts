@@ -12,7 +12,7 @@ import type { HandlerTable, Logger, Registry } from '../core/ports.ts'
 import type { Database, Listener, Parameter, Row, Statement } from '../postgres/database.ts'
 import { textArray } from '../postgres/parameters.ts'
 import { executeWork, type HeldWork, type Outcome } from './execution.ts'
-import { createFairQueue } from './fair-queue.ts'
+import { createFairQueue, type Place } from './fair-queue.ts'
 import { backoffOf, type JobSettings } from './settings.ts'
 import { createSharedCommit } from './shared-commit.ts'
 import { HOLD_PROCESS, IS_PROCESS_GONE, WORK_STATEMENTS, type WorkTable } from './work-tables.ts'
@@ -21,10 +21,8 @@ export interface Dispatcher {
   /** Names this process in the rows it holds. */
   readonly processId: string
   start(): Promise<void>
-  /** True when a row of this tenant may be inserted as held by this process and begun from memory. */
-  hasRoom(tenant: TenantUid): boolean
-  /** Begins work whose row this process has just inserted as its own. */
-  begin(work: HeldWork): void
+  /** A place for a row that is about to be inserted as held by this process; `undefined`: insert it as due. */
+  reserve(tenant: TenantUid): Place<HeldWork> | undefined
   /** There may be due rows: look soon, or in `waitMs`. */
   lookSoon(waitMs?: number): void
   /** Stops claiming, lets what runs finish for at most `graceMs`, gives the rest back. */
@@ -229,8 +227,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       beatTimer = setInterval(() => void beat(), (settings.leaseSeconds * 1000) / 4).unref()
       await poll()
     },
-    hasRoom: tenant => !closing && session !== undefined && queue.hasRoom(tenant),
-    begin: work => queue.push(work.tenant, work),
+    reserve: tenant => (closing || session === undefined ? undefined : queue.reserve(tenant)),
     lookSoon,
     async close(graceMs) {
       closing = true

@@ -75,7 +75,10 @@ export async function executeWork(work: HeldWork, deps: ExecutionDeps): Promise<
 async function withinTime(work: Promise<void>, timeoutMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new PartywallError('ERR_HANDLER_TIMEOUT', { details: { timeoutMs } })), timeoutMs)
+    timer = setTimeout(
+      () => reject(new PartywallError('ERR_HANDLER_TIMEOUT', { details: { timeoutMs } })),
+      timeoutMs,
+    ).unref()
   })
   try {
     await Promise.race([work, late])

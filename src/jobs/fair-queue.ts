@@ -4,8 +4,8 @@
  */
 
 export interface FairQueue<T> {
-  /** Room for more of this tenant in memory: false sends the row to the database as due instead. */
-  hasRoom(tenant: string): boolean
+  /** A place in memory for an item of this tenant that is still on its way; `undefined` when the tenant has its share. */
+  reserve(tenant: string): Place<T> | undefined
   push(tenant: string, item: T): void
   /** How many more of any tenant may be taken over now. */
   readonly room: number
@@ -15,6 +15,12 @@ export interface FairQueue<T> {
   drained(): Promise<void>
   /** Gives up what has not started; returns it. */
   clear(): readonly T[]
+}
+
+/** Use one of both, once. */
+export interface Place<T> {
+  fill(item: T): void
+  cancel(): void
 }
 
 export interface FairQueueOptions<T> {
@@ -32,6 +38,7 @@ interface Lane<T> {
   readonly tenant: string
   readonly items: T[]
   running: number
+  reserved: number
 }
 
 export function createFairQueue<T>(options: FairQueueOptions<T>): FairQueue<T> {
@@ -41,7 +48,16 @@ export function createFairQueue<T>(options: FairQueueOptions<T>): FairQueue<T> {
   const idle: (() => void)[] = []
   let running = 0
   let waiting = 0
+  let reserved = 0
 
+  const laneOf = (tenant: string): Lane<T> => {
+    const lane = lanes.get(tenant) ?? { tenant, items: [], running: 0, reserved: 0 }
+    lanes.set(tenant, lane)
+    return lane
+  }
+  const forget = (lane: Lane<T>): void => {
+    if (lane.items.length === 0 && lane.running === 0 && lane.reserved === 0) lanes.delete(lane.tenant)
+  }
   const mayStart = (lane: Lane<T>) => lane.items.length > 0 && lane.running < options.perTenant
 
   const pump = (): void => {
@@ -62,23 +78,44 @@ export function createFairQueue<T>(options: FairQueueOptions<T>): FairQueue<T> {
     lane.running -= 1
     running -= 1
     if (lane.items.length > 0 && !turns.includes(lane)) turns.push(lane)
-    if (lane.items.length === 0 && lane.running === 0) lanes.delete(lane.tenant)
+    forget(lane)
     pump()
     options.onRoom?.()
     if (running === 0 && waiting === 0) for (const resolve of idle.splice(0)) resolve()
   }
 
+  const push = (lane: Lane<T>, item: T): void => {
+    lane.items.push(item)
+    waiting += 1
+    if (mayStart(lane) && !turns.includes(lane)) turns.push(lane)
+    pump()
+  }
+
   return {
-    hasRoom: tenant =>
-      (lanes.get(tenant)?.items.length ?? 0) < options.waitingPerTenant && waiting < options.total * 16,
-    push(tenant, item) {
-      const lane = lanes.get(tenant) ?? { tenant, items: [], running: 0 }
-      lanes.set(tenant, lane)
-      lane.items.push(item)
-      waiting += 1
-      if (mayStart(lane) && !turns.includes(lane)) turns.push(lane)
-      pump()
+    reserve(tenant) {
+      const lane = laneOf(tenant)
+      if (lane.items.length + lane.reserved >= options.waitingPerTenant || waiting + reserved >= options.total * 16) {
+        forget(lane)
+        return undefined
+      }
+      lane.reserved += 1
+      reserved += 1
+      const giveBack = () => {
+        lane.reserved -= 1
+        reserved -= 1
+      }
+      return {
+        fill(item) {
+          giveBack()
+          push(laneOf(tenant), item)
+        },
+        cancel() {
+          giveBack()
+          forget(lane)
+        },
+      }
     },
+    push: (tenant, item) => push(laneOf(tenant), item),
     get room() {
       return Math.max(0, options.total * 2 - running - waiting)
     },

@@ -6,7 +6,7 @@
 import type { TenantContext } from '../core/context.ts'
 import { PartywallError } from '../core/errors.ts'
 import { newRowId } from '../core/ids.ts'
-import type { Clock, Inbox } from '../core/ports.ts'
+import type { Clock, Delivery, Inbox } from '../core/ports.ts'
 import type { Database, Statement } from '../postgres/database.ts'
 import { bytea, timestamp } from '../postgres/parameters.ts'
 import type { Dispatcher } from './dispatcher.ts'
@@ -47,30 +47,20 @@ export function createInbox(deps: {
     async accept(context, delivery) {
       await live(context)
       const id = newRowId()
-      const held = dispatcher.hasRoom(context.tenantUid)
-      const inserted = await commits.run(context.tenantUid, [
-        [
-          INSERT,
-          [
-            context.tenantUid,
-            id,
-            context.identity.uid,
-            delivery.handler,
-            bytea(delivery.retryKey),
-            bytea(delivery.replayKey),
-            delivery.payload,
-            held ? dispatcher.processId : null,
-            String(settings.leaseSeconds),
-            timestamp(delivery.replayUntil),
-            String(settings.keepSeconds),
-          ],
-        ],
-      ])
-      // No row: an earlier delivery has the same keys, or this very one, when its commit went through unseen.
-      const kept = inserted.length > 0 ? id : await earlier(context, delivery)
-      if (kept !== id) return { outcome: 'duplicate', id: kept }
-      if (held) {
-        dispatcher.begin({
+      const place = dispatcher.reserve(context.tenantUid)
+      try {
+        const kept = await insert(context, delivery, id, place !== undefined)
+        if (kept !== id) {
+          place?.cancel()
+          return { outcome: 'duplicate', id: kept }
+        }
+      } catch (error) {
+        place?.cancel()
+        throw error
+      }
+      if (place === undefined) dispatcher.lookSoon()
+      else {
+        place.fill({
           table: 'inbox',
           tenant: context.tenantUid,
           id,
@@ -79,7 +69,7 @@ export function createInbox(deps: {
           attempts: 0,
           payload: delivery.payload,
         })
-      } else dispatcher.lookSoon()
+      }
       return { outcome: 'accepted', id }
     },
 
@@ -106,7 +96,31 @@ export function createInbox(deps: {
     },
   }
 
-  async function earlier(context: TenantContext, delivery: { retryKey: Buffer; replayKey?: Buffer }): Promise<string> {
+  /** The id under which the delivery is kept: `id`, or that of an earlier one with the same keys. */
+  async function insert(context: TenantContext, delivery: Delivery, id: string, held: boolean): Promise<string> {
+    const inserted = await commits.run(context.tenantUid, [
+      [
+        INSERT,
+        [
+          context.tenantUid,
+          id,
+          context.identity.uid,
+          delivery.handler,
+          bytea(delivery.retryKey),
+          bytea(delivery.replayKey),
+          delivery.payload,
+          held ? dispatcher.processId : null,
+          String(settings.leaseSeconds),
+          timestamp(delivery.replayUntil),
+          String(settings.keepSeconds),
+        ],
+      ],
+    ])
+    // No row: an earlier delivery has the same keys, or this very one, when its commit went through unseen.
+    return inserted.length > 0 ? id : await earlier(context, delivery)
+  }
+
+  async function earlier(context: TenantContext, delivery: Delivery): Promise<string> {
     const values = [context.identity.uid, bytea(delivery.retryKey), bytea(delivery.replayKey)]
     const [row] = await database.app.query(context.tenantUid, EARLIER, values)
     if (row?.[0] == null)

@@ -43,9 +43,14 @@ test('tenants take turns when all places are taken', async () => {
 
 test('a tenant has room in memory up to its limit, and another one still has', () => {
   const { queue } = controlledQueue({ total: 1, perTenant: 1, waitingPerTenant: 2 })
-  for (const item of ['a1', 'a2', 'a3']) queue.push('a', item)
-  assert.equal(queue.hasRoom('a'), false)
-  assert.equal(queue.hasRoom('b'), true)
+  queue.push('a', 'a1')
+  const places = [queue.reserve('a'), queue.reserve('a')]
+  assert.equal(queue.reserve('a'), undefined, 'what is on its way counts')
+  assert.ok(queue.reserve('b'))
+  places[0]?.cancel()
+  places[1]?.fill('a2')
+  assert.ok(queue.reserve('a'))
+  assert.equal(queue.reserve('a'), undefined)
 })
 
 test('drained resolves when the last item has ended, and clear gives back what has not begun', async () => {
