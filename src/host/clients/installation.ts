@@ -1,0 +1,155 @@
+/** One installation: an add-on in one room or in a whole group, with its own OAuth client. The add-on's tenant. */
+
+import type { CallFailure } from '../addon-client.ts'
+import type { GroupRecord, HostGroup, HostRoom, HostUser, RoomRecord } from '../model.ts'
+import type { Webhook } from '../webhooks/webhook.ts'
+import type { Descriptor } from './descriptor.ts'
+
+export type InstallationState = 'installing' | 'installed' | 'failed' | 'uninstalled'
+
+/** How the add-on answered the last lifecycle call. */
+export interface LifecycleResult {
+  readonly ok: boolean
+  /** `undefined` when no answer came. */
+  readonly status: number | undefined
+  readonly failure: CallFailure | undefined
+}
+
+export interface UpdateOptions {
+  /** Default false. A re-install after an uninstall always gets a new secret. */
+  readonly rotateSecret?: boolean
+}
+export interface UninstallOptions {
+  /** False: the client is revoked and the add-on hears nothing. Default true. */
+  readonly tellAddon?: boolean
+}
+export interface TokenSubject {
+  /** Default: the group's owner; `null`: nobody. */
+  readonly user?: HostUser | null
+  /** Default: the room of a room installation. */
+  readonly room?: HostRoom
+}
+export interface PageOptions extends TokenSubject {
+  readonly theme?: 'light' | 'dark'
+}
+
+/** What the host does with an installation; given by the host, so that this file needs none of it. */
+export interface InstallationActions {
+  update(installation: Installation, options: UpdateOptions): Promise<Installation>
+  uninstall(installation: Installation, options: UninstallOptions): Promise<LifecycleResult>
+  signRequest(installation: Installation, claims: Readonly<Record<string, unknown>>, subject: TokenSubject): string
+}
+
+interface Facts {
+  readonly oauthId: string
+  readonly oauthSecret: string
+  /** Where the descriptor came from: read again on update. */
+  readonly source: string | object
+  readonly descriptor: Descriptor
+  readonly group: GroupRecord
+  readonly room: RoomRecord | undefined
+  readonly relayState: string | undefined
+  readonly capabilitiesUrl: string
+}
+
+export class Installation {
+  readonly oauthId: string
+  readonly capabilitiesUrl: string
+  readonly source: string | object
+  readonly relayState: string | undefined
+  readonly group: HostGroup
+  /** `undefined` for a global installation. */
+  readonly room: HostRoom | undefined
+  #actions: InstallationActions
+  #secret: string
+  #offered: string | undefined
+  #descriptor: Descriptor
+  #webhooks: readonly Webhook[] = []
+  #state: InstallationState = 'installing'
+  #result: LifecycleResult | undefined
+
+  constructor(facts: Facts, actions: InstallationActions) {
+    this.oauthId = facts.oauthId
+    this.capabilitiesUrl = facts.capabilitiesUrl
+    this.source = facts.source
+    this.relayState = facts.relayState
+    this.group = facts.group
+    this.room = facts.room
+    this.#secret = facts.oauthSecret
+    this.#descriptor = facts.descriptor
+    this.#actions = actions
+  }
+
+  /** Behind a getter, so that no printer shows it. During a rotation still the old one. */
+  get oauthSecret(): string {
+    return this.#secret
+  }
+  get state(): InstallationState {
+    return this.#state
+  }
+  /** Of the last install, update or uninstall. */
+  get result(): LifecycleResult | undefined {
+    return this.#result
+  }
+  get descriptor(): Descriptor {
+    return this.#descriptor
+  }
+  /** Those of the descriptor; empty until installed. */
+  get webhooks(): readonly Webhook[] {
+    return this.#webhooks
+  }
+  /** What notifications say they are from. */
+  get label(): string {
+    return this.#descriptor.label
+  }
+
+  /** Tells the add-on of a re-install: same id at its update URL; without one a new installation replaces this. */
+  update(options: UpdateOptions = {}): Promise<Installation> {
+    return this.#actions.update(this, options)
+  }
+  /** Revokes the client, then tells the add-on. */
+  uninstall(options: UninstallOptions = {}): Promise<LifecycleResult> {
+    return this.#actions.uninstall(this, options)
+  }
+  /**
+   * A token as the host puts it on page requests.
+   * @param claims replace or extend the usual ones; `undefined` leaves a claim out
+   */
+  signRequest(claims: Readonly<Record<string, unknown>> = {}, subject: TokenSubject = {}): string {
+    return this.#actions.signRequest(this, claims, subject)
+  }
+  /** @param url absolute, or relative to the descriptor's address */
+  pageUrl(url: string, options: PageOptions = {}): string {
+    const { theme = 'light', ...subject } = options
+    const page = new URL(url, this.#descriptor.self)
+    page.searchParams.set('signed_request', this.signRequest({}, subject))
+    page.searchParams.set('theme', theme)
+    return page.href
+  }
+
+  /** True where this installation may see and be told of the room. */
+  covers(room: HostRoom): boolean {
+    return this.room === undefined ? this.group === room.group : this.room === room
+  }
+  /** True for the secret, and for one that is being offered to the add-on right now. */
+  honours(secret: string): boolean {
+    return secret === this.#secret || (this.#offered !== undefined && secret === this.#offered)
+  }
+
+  /** For the host's own parts: a new secret, good beside the old one until `settle`. */
+  offerSecret(secret: string): void {
+    this.#offered = secret
+  }
+  /** For the host's own parts: the add-on has answered a lifecycle call. */
+  settle(state: InstallationState, result: LifecycleResult | undefined): void {
+    if (state === 'installed' && result?.ok === true) this.#secret = this.#offered ?? this.#secret
+    this.#offered = undefined
+    this.#state = state
+    this.#result = result
+  }
+  /** For the host's own parts: the webhooks of the descriptor now in force. */
+  subscribe(descriptor: Descriptor, webhooks: readonly Webhook[]): void {
+    this.#descriptor = descriptor
+    this.#webhooks = webhooks
+  }
+}

@@ -1,0 +1,155 @@
+/** Starts a simulated HipChat host: puts the parts together, listens, and closes everything again. */
+
+import { createAddonClient } from './addon-client.ts'
+import type { Installation } from './clients/installation.ts'
+import { type InstallTarget, install } from './clients/lifecycle.ts'
+import { createTokens } from './clients/tokens.ts'
+import { createFaults, type Faults } from './faults/faults.ts'
+import { createGroup } from './groups/group.ts'
+import { createHooks, type Hooks } from './hooks.ts'
+import type { HostGroup } from './model.ts'
+import { createHostRandom } from './random.ts'
+import { publicRoutes } from './rest/capabilities.ts'
+import { probeRoutes } from './rest/probe.ts'
+import { roomWebhookRoutes } from './rest/room-webhooks.ts'
+import { roomRoutes } from './rest/rooms.ts'
+import { tokenRoutes } from './rest/tokens.ts'
+import { userRoutes } from './rest/users.ts'
+import { listen } from './server/http-server.ts'
+import { createRouter } from './server/router.ts'
+import type { HostClock, HostSettings, HostState } from './state.ts'
+import { createDeliveries } from './webhooks/deliveries.ts'
+import type { Delivery } from './webhooks/delivery.ts'
+
+export interface HipchatHostOptions extends Partial<HostSettings> {
+  /** Default 0: any free port. */
+  readonly port?: number
+  /** A loopback name or address; default `127.0.0.1`. */
+  readonly hostname?: string
+  /** Default: the system's. With a clock of your own, retries happen only when `retryPending` is called. */
+  readonly clock?: HostClock
+  /** The same seed gives the same ids, secrets and tokens. */
+  readonly seed?: string | number
+  /** First numeric id of groups, rooms, users and webhooks; default random. */
+  readonly firstId?: number
+}
+
+export interface HipchatHost {
+  /** Origin without trailing slash. */
+  readonly url: string
+  readonly capabilitiesUrl: string
+  readonly groups: readonly HostGroup[]
+  /** Those whose OAuth client is good. */
+  readonly installations: readonly Installation[]
+  /** The newest 10,000, oldest first. */
+  readonly deliveries: readonly Delivery[]
+  readonly faults: Faults
+  createGroup(spec: { readonly name: string }): HostGroup
+  /**
+   * The documented flow: read the descriptor, make the OAuth client, tell the add-on. Look at `state` and `result`.
+   * @param descriptor its URL, or the document
+   * @throws DescriptorError when there is nothing to install
+   */
+  install(descriptor: string | object, target: InstallTarget): Promise<Installation>
+  /** One more attempt now for every delivery that waits for one; with `onlyDue` for those whose time has come. */
+  retryPending(options?: { readonly onlyDue?: boolean }): Promise<readonly Delivery[]>
+  /** Resolves when no delivery attempt is under way. */
+  idle(): Promise<void>
+  readonly on: Hooks['on']
+  /** Safe to call twice. */
+  close(): Promise<void>
+}
+
+const DEFAULTS: HostSettings = {
+  tokenSeconds: 28_800,
+  callbackTimeoutMs: 10_000,
+  webhookTimeoutMs: 10_000,
+  rateLimit: { calls: 500, windowSeconds: 300 },
+  floodControl: false,
+  retryDelaysMs: [1_000, 5_000, 30_000, 120_000],
+  automaticRetries: true,
+}
+
+/** @throws TypeError for an address that others could reach: whoever reaches a simulator can use it */
+export async function startHipchatHost(options: HipchatHostOptions = {}): Promise<HipchatHost> {
+  const { port = 0, hostname = '127.0.0.1', clock = { now: Date.now }, seed, firstId, ...settings } = options
+  if (!isLoopback(hostname)) throw new TypeError(`the simulator listens on loopback addresses only, not on ${hostname}`)
+  const closing = new AbortController()
+  const hooks = createHooks()
+  // The address is known once the server listens, and routes need it: they are made right after.
+  let router = createRouter([])
+  const server = await listen(
+    { port, hostname },
+    () => router,
+    ({ installation, ...served }) =>
+      hooks.emit('request', { ...served, oauthId: installation?.oauthId, at: clock.now() }),
+  )
+  const random = createHostRandom(seed, firstId)
+  const state: HostState = {
+    url: `http://${hostname.includes(':') ? `[${hostname}]` : hostname}:${server.port}`,
+    clock,
+    random,
+    settings: { ...DEFAULTS, automaticRetries: options.clock === undefined, ...settings },
+    groups: new Map(),
+    rooms: new Map(),
+    users: new Map(),
+    clients: new Map(),
+    tokens: createTokens(clock, random),
+    tickets: new Map(),
+    deliveries: createDeliveries(() => state),
+    faults: createFaults(closing.signal),
+    hooks,
+    addons: createAddonClient(closing.signal),
+    closing: closing.signal,
+  }
+  router = createRouter(routesOf(state))
+  return publish(
+    state,
+    once(async () => {
+      closing.abort()
+      state.deliveries.stop()
+      await Promise.all([server.close(), state.addons.close()])
+    }),
+  )
+}
+
+const routesOf = (state: HostState) => [
+  ...publicRoutes(state),
+  ...tokenRoutes(state),
+  ...roomRoutes(state),
+  ...roomWebhookRoutes(state),
+  ...userRoutes(state),
+  ...probeRoutes(state),
+]
+
+const publish = (state: HostState, close: () => Promise<void>): HipchatHost => ({
+  url: state.url,
+  capabilitiesUrl: `${state.url}/v2/capabilities`,
+  get groups() {
+    return [...state.groups.values()]
+  },
+  get installations() {
+    return [...state.clients.values()]
+  },
+  get deliveries() {
+    return state.deliveries.list
+  },
+  faults: state.faults,
+  createGroup: spec => createGroup(state, spec),
+  install: (descriptor, target) => install(state, descriptor, target),
+  retryPending: (options = {}) => state.deliveries.retryPending(options),
+  idle: () => state.deliveries.idle(),
+  on: state.hooks.on,
+  close,
+})
+
+const isLoopback = (hostname: string): boolean =>
+  hostname === 'localhost' || hostname === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname)
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined
+  return () => {
+    running ??= work()
+    return running
+  }
+}

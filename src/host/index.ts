@@ -1,0 +1,30 @@
+/** Simulated hosts for tests and local development. A host is driven from code; its HTTP side is what add-ons see. */
+
+export { type Descriptor, DescriptorError } from './clients/descriptor.ts'
+export type {
+  Installation,
+  InstallationState,
+  LifecycleResult,
+  PageOptions,
+  TokenSubject,
+  UninstallOptions,
+  UpdateOptions,
+} from './clients/installation.ts'
+export type { InstallTarget } from './clients/lifecycle.ts'
+export type { Fault, FaultEffect, FaultPoint, Faults } from './faults/faults.ts'
+export { FAULTS, oddExpiresIn, rateLimited, slow } from './faults/presets.ts'
+export type { HostEvents, HostRequest } from './hooks.ts'
+export { type HipchatHost, type HipchatHostOptions, startHipchatHost } from './host.ts'
+export type {
+  FileSpec,
+  HistoryItem,
+  HostGroup,
+  HostRoom,
+  HostUser,
+  RoomSpec,
+  UserReference,
+  UserSpec,
+} from './model.ts'
+export type { HostClock, HostSettings, Limit } from './state.ts'
+export type { Attempt, Delivery } from './webhooks/delivery.ts'
+export type { Webhook, WebhookEvent } from './webhooks/webhook.ts'

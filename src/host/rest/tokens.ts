@@ -1,0 +1,110 @@
+/** The token endpoint: client credentials for a token, what a token is good for, and its end. */
+
+import type { PartywallError } from '../../core/errors.ts'
+import { parseBasic, parseTokenRequest } from '../../wire/oauth2-server.ts'
+import type { Installation } from '../clients/installation.ts'
+import { isScope, type Scope } from '../clients/scopes.ts'
+import type { AccessToken } from '../clients/tokens.ts'
+import { ApiError } from '../server/api-error.ts'
+import { type Call, noContent, type Reply, type Route } from '../server/reply.ts'
+import type { HostState } from '../state.ts'
+
+export const tokenRoutes = (state: HostState): Route[] => [
+  {
+    method: 'POST',
+    path: '/v2/oauth/token',
+    handle: call => {
+      const installation = findClient(state, call)
+      call.installation = installation
+      return state.faults.apply('token', installation?.oauthId, () => issue(state, installation, call))
+    },
+  },
+  {
+    method: 'GET',
+    path: '/v2/oauth/token/:token',
+    isSecret: true,
+    handle: call => ({ status: 200, json: describe(state, tokenOfPath(state, call)) }),
+  },
+  {
+    method: 'DELETE',
+    path: '/v2/oauth/token/:token',
+    isSecret: true,
+    handle: call => {
+      state.tokens.revoke(tokenOfPath(state, call).value)
+      return noContent
+    },
+  },
+]
+
+function findClient(state: HostState, call: Call): Installation | undefined {
+  const { id, secret } = orApiError(() => parseBasic(call.header('authorization')))
+  const installation = state.clients.get(id)
+  return installation?.honours(secret) === true ? installation : undefined
+}
+
+function issue(state: HostState, installation: Installation | undefined, call: Call): Reply {
+  if (installation === undefined) throw new ApiError(401, 'The client is unknown or has been revoked.')
+  const request = orApiError(() => parseTokenRequest(call.header('content-type'), call.body))
+  if (request.grantType !== 'client_credentials') throw new ApiError(400, 'This host grants client_credentials only.')
+  const scopes = allowedScopes(request.scopes, installation.descriptor.scopes)
+  const token = state.tokens.issue(installation, scopes, state.settings.tokenSeconds)
+  return {
+    status: 200,
+    json: {
+      access_token: token.value,
+      token_type: 'bearer',
+      expires_in: state.settings.tokenSeconds - 1,
+      scope: scopes.join(' '),
+      group_id: installation.group.id,
+      group_name: installation.group.name,
+    },
+  }
+}
+
+function allowedScopes(wanted: readonly string[] | undefined, declared: readonly Scope[]): readonly Scope[] {
+  if (wanted === undefined) return declared
+  return wanted.map(scope => {
+    if (isScope(scope) && declared.includes(scope)) return scope
+    throw new ApiError(400, `The descriptor does not declare the scope ${scope}.`)
+  })
+}
+
+/** The token in the path is its own proof; a header, if there is one, must hold the same installation's. */
+function tokenOfPath(state: HostState, call: Call): AccessToken {
+  const token = state.tokens.find(call.params.token ?? '')
+  if (token === undefined) throw new ApiError(404, 'Session not found.')
+  const header = call.header('authorization')
+  const holder = header === undefined ? token : state.tokens.find(/^Bearer +(\S+)$/i.exec(header)?.[1] ?? '')
+  if (holder?.installation !== token.installation) throw new ApiError(401, 'Invalid OAuth session.')
+  call.installation = token.installation
+  return token
+}
+
+function describe(state: HostState, token: AccessToken) {
+  const { installation } = token
+  return {
+    access_token: token.value,
+    client: {
+      id: installation.oauthId,
+      name: installation.descriptor.name,
+      allowed_scopes: installation.descriptor.scopes,
+    },
+    expires_in: Math.floor((token.expiresAt - state.clock.now()) / 1000),
+    group_id: installation.group.id,
+    group_name: installation.group.name,
+    owner_type: 'client',
+    scopes: [...token.scopes],
+  }
+}
+
+/** The wire's parsers throw coded errors; the API answers in its own form. */
+function orApiError<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (isCoded(error)) throw new ApiError(error.status, error.publicMessage)
+    throw error
+  }
+}
+
+const isCoded = (error: unknown): error is PartywallError => error instanceof Error && error.name === 'PartywallError'

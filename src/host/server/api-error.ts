@@ -1,0 +1,34 @@
+/** Errors of the simulated API, in the host's own form: `{"error": {"code", "type", "message"}}`. */
+
+import type { Reply } from './reply.ts'
+
+const TYPES: Readonly<Record<number, string>> = {
+  400: 'BadRequest',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'NotFound',
+  405: 'MethodNotAllowed',
+  413: 'PayloadTooLarge',
+  415: 'UnsupportedMediaType',
+  429: 'TooManyRequests',
+  500: 'InternalServerError',
+  503: 'ServiceUnavailable',
+}
+
+/** Thrown by a handler; becomes the answer. `message` goes to the caller. */
+export class ApiError extends Error {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  constructor(status: number, message: string, headers: Readonly<Record<string, string>> = {}) {
+    super(message)
+    this.name = 'ApiError'
+    this.status = status
+    this.headers = headers
+  }
+}
+
+export const errorReply = (status: number, message: string, headers: Readonly<Record<string, string>> = {}): Reply => ({
+  status,
+  headers,
+  json: { error: { code: status, type: TYPES[status] ?? 'Error', message } },
+})
