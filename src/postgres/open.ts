@@ -12,11 +12,10 @@ import type { Database } from './database.ts'
 import { parseDatabaseUrl } from './database-url.ts'
 import { listen } from './listener.ts'
 import { createPool, type Pool } from './pool.ts'
-import { prepareDatabase } from './prepare.ts'
-import { LOGINS, type Login, newPassword, type Passwords } from './roles.ts'
+import { type DatabaseUrls, LOGINS, type Login } from './roles.ts'
 import { checkDatabase } from './start-check.ts'
 
-export type DatabaseUrls = Readonly<Record<Login, string>>
+export type { DatabaseUrls }
 
 export interface OpenDatabaseOptions {
   /** Default: `DATABASE_URL`, `DATABASE_SYSTEM_URL`, `DATABASE_JOBS_URL`; with none of them the embedded server. */
@@ -71,7 +70,7 @@ const URL_NAMES: Readonly<Record<Login, string>> = {
 export async function openDatabase(options: OpenDatabaseOptions = {}): Promise<OpenDatabase> {
   const environment = options.environment ?? process.env
   const given = options.urls ?? urlsFrom(environment)
-  const embedded = given === undefined ? await startPrepared(options, environment) : undefined
+  const embedded = given === undefined ? await startServer(options, environment) : undefined
   const urls = given ?? embedded?.urls
   if (urls === undefined) throw new PartywallError('ERR_CONFIG', { message: 'no database' })
   try {
@@ -145,48 +144,9 @@ function urlsFrom(environment: Readonly<Record<string, string | undefined>>): Da
   return { app: of('app'), system: of('system'), jobs: of('jobs') }
 }
 
-/** The embedded server, prepared as by `partywall db prepare`, with passwords kept beside its data. */
-async function startPrepared(
-  options: OpenDatabaseOptions,
-  environment: Readonly<Record<string, string | undefined>>,
-): Promise<{ urls: DatabaseUrls; close(): Promise<void> }> {
-  const { startEmbedded } = await import('./embedded/index.ts')
+/** Loaded only where it is needed. */
+async function startServer(options: OpenDatabaseOptions, environment: Readonly<Record<string, string | undefined>>) {
+  const { openEmbedded } = await import('./open-embedded.ts')
   const folder = options.folder ?? environment.PARTYWALL_DATA ?? join(process.cwd(), '.partywall')
-  const server = await startEmbedded({ folder, logger: options.logger ?? SILENT })
-  try {
-    const prepared = await prepareDatabase({
-      adminUrl: adminUrlOf(server.connection),
-      database: 'partywall',
-      passwords: () => keptPasswords(server.credentials),
-    })
-    return { urls: prepared.urls, close: () => server.close() }
-  } catch (error) {
-    await server.close()
-    throw error
-  }
+  return openEmbedded(folder, options.logger)
 }
-
-export const adminUrlOf = (connection: {
-  readonly host: string
-  readonly port: number
-  readonly database: string
-  readonly user: string
-  readonly password: string
-}): string =>
-  `postgres://${encodeURIComponent(connection.user)}:${encodeURIComponent(connection.password)}@localhost:${connection.port}` +
-  `/${encodeURIComponent(connection.database)}?host=${encodeURIComponent(connection.host)}`
-
-/** Written before they are set: whatever is interrupted, the file holds what the next start sets. */
-async function keptPasswords(credentials: {
-  read(): Promise<Readonly<Record<string, string>>>
-  write(values: Record<string, string>): Promise<void>
-}): Promise<Passwords> {
-  const kept = await credentials.read()
-  const of = (login: Login): string => kept[login] ?? newPassword()
-  const passwords = { app: of('app'), system: of('system'), jobs: of('jobs') }
-  if (LOGINS.some(login => kept[login] === undefined)) await credentials.write({ ...kept, ...passwords })
-  return passwords
-}
-
-const nothing = (): void => undefined
-const SILENT: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing }

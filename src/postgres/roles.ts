@@ -9,6 +9,8 @@ import { type AdminSession, literal } from './admin-session.ts'
 
 export const LOGINS = ['app', 'system', 'jobs'] as const
 export type Login = (typeof LOGINS)[number]
+/** One URL per login. */
+export type DatabaseUrls = Readonly<Record<Login, string>>
 export type Passwords = Readonly<Record<Login, string>>
 
 export const roleOf = (login: Login): string => `pw_${login}`
@@ -19,7 +21,7 @@ const LOGIN_RIGHTS = 'login nosuperuser nocreaterole nocreatedb nobypassrls noin
 const OWNER_RIGHTS = 'nologin nosuperuser nocreaterole nocreatedb nobypassrls noreplication'
 
 /** Limits of a runaway statement, and plans that do not depend on the values: what is read is always one tenant's. */
-const SETTINGS: Readonly<Record<Login, Readonly<Record<string, string>>>> = {
+export const SETTINGS: Readonly<Record<Login, Readonly<Record<string, string>>>> = {
   app: {
     search_path: 'pw, pg_catalog',
     statement_timeout: '5s',
@@ -65,9 +67,10 @@ export async function ensureRoles(
       await session.run(`alter role ${roleOf(login)} password ${literal(scramVerifier(password))}`)
       known[login] = password
     }
-    for (const [name, value] of Object.entries(SETTINGS[login])) {
-      await session.run(`alter role ${roleOf(login)} set ${name} to ${settingValue(name, value)}`)
-    }
+    const settings = Object.entries(SETTINGS[login]).map(
+      ([name, value]) => `alter role ${roleOf(login)} set ${name} to ${settingValue(name, value)}`,
+    )
+    await session.run(settings.join(';'))
   }
   // An administrator who is no superuser must be able to act as the owners.
   await session.run(`grant ${OWNER}, ${AUTHOR} to current_user`)

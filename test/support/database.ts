@@ -12,7 +12,8 @@ import { join } from 'node:path'
 import { withAdminSession } from '../../src/postgres/admin-session.ts'
 import { withDatabase, withLogin } from '../../src/postgres/database-url.ts'
 import { readMigrations } from '../../src/postgres/migrate.ts'
-import { adminUrlOf, type OpenDatabase, type OpenDatabaseOptions, openDatabase } from '../../src/postgres/open.ts'
+import { type OpenDatabase, type OpenDatabaseOptions, openDatabase } from '../../src/postgres/open.ts'
+import { adminUrlOf } from '../../src/postgres/open-embedded.ts'
 import { closeToPublic, MIGRATIONS_FOLDER, prepareDatabase } from '../../src/postgres/prepare.ts'
 
 export interface TestDatabase {
