@@ -1,0 +1,15 @@
+/** The few answers this dialect gives itself; `http` adds what every private answer carries and turns errors into answers. */
+
+import type { Answer } from '../../http/view.ts'
+
+export const NO_CONTENT: Answer = Object.freeze({ status: 204, headers: [], body: undefined })
+
+export const jsonAnswer = (value: unknown): Answer => withBody('application/json; charset=utf-8', JSON.stringify(value))
+
+export const htmlAnswer = (html: string): Answer => withBody('text/html; charset=utf-8', html)
+
+const withBody = (type: string, body: string): Answer => ({
+  status: 200,
+  headers: ['content-type', type, 'content-length', String(Buffer.byteLength(body))],
+  body,
+})

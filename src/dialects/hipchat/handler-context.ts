@@ -1,0 +1,113 @@
+/**
+ * What handlers get: the tenant, its services, and the facts of the request, delivery or lifecycle event.
+ *
+ * Services are made when first asked for, all from one bound context; nothing here takes a tenant from anywhere else.
+ */
+
+import type { TenantContext } from '../../core/context.ts'
+import type { Work } from '../../core/ports.ts'
+import type { TenantStore } from '../../core/store.ts'
+import type { RequestView } from '../../http/view.ts'
+import type { Authentication } from './authentication.ts'
+import type { LifecycleDeps } from './lifecycle.ts'
+import type { PatternMatch } from './pattern.ts'
+import { HipchatTenant } from './tenant.ts'
+import { createTenantClient, type RoomClient, type RoomRef, type TenantClient } from './tenant-client.ts'
+import { createTenantWebhooks, type TenantWebhooks } from './tenant-webhooks.ts'
+import type { WebhookFields } from './webhook-event.ts'
+
+export interface TenantServices {
+  readonly tenant: HipchatTenant
+  readonly tenantStore: TenantStore
+  readonly tenantClient: TenantClient
+  /** Bound to the room of the request or delivery, else to that of the installation; `undefined` when there is neither. */
+  readonly roomClient: RoomClient | undefined
+  readonly tenantWebhooks: TenantWebhooks
+}
+
+/** Behind `authenticate()`, and in pages of the add-on. */
+export interface HipchatRequestServices extends TenantServices {
+  readonly authentication: Authentication
+}
+
+export interface HipchatPageContext extends HipchatRequestServices {
+  readonly view: RequestView
+  readonly query: URLSearchParams
+  readonly params: Readonly<Record<string, string>>
+  /** Aborted when the installation ends. */
+  readonly signal: AbortSignal
+}
+
+export interface HipchatLifecycleContext extends TenantServices {
+  readonly signal: AbortSignal
+}
+
+export interface HipchatWebhookContext extends Omit<TenantServices, 'roomClient'>, Omit<WebhookFields, 'clientId'> {
+  /** Bound to the room of the delivery. @throws PartywallError ERR_OUTBOUND_URL when neither delivery nor installation names one */
+  readonly roomClient: RoomClient
+  /** The body as the host sent it. */
+  readonly webhook: unknown
+  /** The result of the pattern, as `RegExp.exec` gives it. */
+  readonly match: PatternMatch | undefined
+  /** Stable over retries. */
+  readonly deliveryId: string
+  /** 1 for the first. */
+  readonly attempt: number
+  /** Aborted when the installation ends. */
+  readonly signal: AbortSignal
+}
+
+export function createServices(context: TenantContext, room: RoomRef | undefined, deps: LifecycleDeps): TenantServices {
+  const tenant = new HipchatTenant(context.identity)
+  const boundRoom = room ?? tenant.room
+  let store: TenantStore | undefined
+  let client: TenantClient | undefined
+  let roomClient: RoomClient | undefined
+  let webhooks: TenantWebhooks | undefined
+  const services: TenantServices = {
+    tenant,
+    get tenantStore() {
+      store ??= deps.storeOf(context, 'store')
+      return store
+    },
+    get tenantClient() {
+      client ??= createTenantClient(context, deps)
+      return client
+    },
+    get roomClient() {
+      if (boundRoom !== undefined) roomClient ??= services.tenantClient.forRoom(boundRoom)
+      return roomClient
+    },
+    get tenantWebhooks() {
+      webhooks ??= createTenantWebhooks(context, services.tenantClient, deps)
+      return webhooks
+    },
+  }
+  return services
+}
+
+/** Adds facts to services without asking for any of them. */
+export function extend<S extends object, F extends object>(services: S, facts: F): S & F {
+  const descriptors = { ...Object.getOwnPropertyDescriptors(services), ...Object.getOwnPropertyDescriptors(facts) }
+  return Object.defineProperties({}, descriptors) as S & F
+}
+
+export function createWebhookContext(
+  bound: { readonly context: TenantContext; readonly work: Work },
+  delivery: { readonly fields: WebhookFields; readonly body: unknown; readonly match: PatternMatch | undefined },
+  deps: LifecycleDeps,
+): HipchatWebhookContext {
+  const { clientId: _, ...fields } = delivery.fields
+  const services = createServices(bound.context, fields.room?.id, deps)
+  return extend(services, {
+    ...fields,
+    get roomClient() {
+      return services.roomClient ?? services.tenantClient.forRoom()
+    },
+    webhook: delivery.body,
+    match: delivery.match,
+    deliveryId: bound.work.id,
+    attempt: bound.work.attempt,
+    signal: bound.context.signal,
+  }) as HipchatWebhookContext
+}

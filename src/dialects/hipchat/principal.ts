@@ -1,0 +1,179 @@
+/**
+ * Who sends a request: finds the one token, the identity it names, and verifies it. Nothing is bound or stored here.
+ *
+ * The tenant is the issuer of the verified token and nothing else. An unknown issuer ends in the same error, after the same
+ * work, as a wrong signature.
+ */
+
+import { createSecretKey, type KeyObject } from 'node:crypto'
+import type { DialectDeps } from '../../core/dialect.ts'
+import { isPartywallError, PartywallError } from '../../core/errors.ts'
+import { type IdentityKey, type IdentityRecord, isLive } from '../../core/tenant.ts'
+import type { RequestView } from '../../http/view.ts'
+import { type DecodedJws, decodeJws, hs256Key, type JsonRecord, verifyJws } from '../../wire/jws.ts'
+import { claimedIssuer, verifyHostToken } from '../../wire/jwt.ts'
+import { isSessionToken, type Session, verifySession } from '../../wire/session-token.ts'
+import { findToken, type TokenCarrier } from '../../wire/token-carrier.ts'
+import type { AddonSettings } from './options.ts'
+
+/** Seconds are epoch seconds. */
+export interface Principal {
+  readonly identity: IdentityRecord
+  /** The compact token, for the replay key of deliveries. */
+  readonly token: string
+  readonly issuedAt: number
+  readonly expiresAt: number
+  readonly tokenId: string | undefined
+  readonly userId: string | undefined
+  /** As the host sent it; `undefined` when it sent none. */
+  readonly context: JsonRecord | undefined
+  /** Present when the request came with one of our own session tokens. */
+  readonly session: Session | undefined
+}
+
+export interface PrincipalDeps extends Pick<DialectDeps, 'registry' | 'clock'> {
+  readonly settings: AddonSettings
+}
+
+const CARRIERS: readonly TokenCarrier[] = ['query:signed_request', 'authorization', 'x-acpt']
+
+export const identityKey = (settings: AddonSettings, externalId: string): IdentityKey => ({
+  app: settings.key,
+  environment: settings.environment,
+  dialect: 'hipchat',
+  externalId,
+})
+
+/**
+ * Verifies a request of a page or webhook. Answers without waiting where the registry's cache may answer.
+ *
+ * @param options.hostOnly  refuses session tokens: only the host itself delivers webhooks
+ * @throws PartywallError with status 401 and one public sentence, whatever is wrong; ERR_STORE_UNAVAILABLE
+ */
+export function authenticate(
+  view: RequestView,
+  deps: PrincipalDeps,
+  options: { readonly hostOnly?: boolean } = {},
+): Principal | Promise<Principal> {
+  const { token } = findToken({ query: queryOf(view.target), headerValues: name => view.headerValues(name) }, CARRIERS)
+  const jws = decodeJws(token)
+  if (options.hostOnly && isSessionToken(jws)) throw new PartywallError('ERR_TOKEN_TYPE')
+  const key = identityKey(deps.settings, claimedIssuer(jws.claims))
+  const cached = deps.registry.peek(key)
+  if (cached === undefined) return look(jws, key, deps)
+  try {
+    return verify(jws, cached, deps)
+  } catch (error) {
+    return lookAgain(jws, key, cached, deps, error)
+  }
+}
+
+/** Raw query of a request target, without `?`. */
+export function queryOf(target: string): string {
+  const start = target.indexOf('?')
+  if (start < 0) return ''
+  const end = target.indexOf('#', start)
+  return end < 0 ? target.slice(start + 1) : target.slice(start + 1, end)
+}
+
+async function look(jws: DecodedJws, key: IdentityKey, deps: PrincipalDeps): Promise<Principal> {
+  const identity = await deps.registry.find(key)
+  if (identity === undefined) throw refuseUnknown(jws)
+  try {
+    return verify(jws, identity, deps)
+  } catch (error) {
+    return lookAgain(jws, key, identity, deps, error)
+  }
+}
+
+/** The record may be older than a re-install or a return: one fresh read, which the registry limits per second. */
+async function lookAgain(
+  jws: DecodedJws,
+  key: IdentityKey,
+  seen: IdentityRecord,
+  deps: PrincipalDeps,
+  error: unknown,
+): Promise<Principal> {
+  if (!isPartywallError(error, 'ERR_TOKEN_SIGNATURE') && !isPartywallError(error, 'ERR_TENANT_DISABLED')) throw error
+  const fresh = await deps.registry.findFresh(key)
+  if (fresh === undefined || fresh.version === seen.version) throw error
+  return verify(jws, fresh, deps)
+}
+
+function verify(jws: DecodedJws, identity: IdentityRecord, deps: PrincipalDeps): Principal {
+  const principal = isSessionToken(jws) ? fromSession(jws, identity, deps) : fromHost(jws, identity, deps)
+  // After the signature, so that nobody without the secret learns which installations have ended.
+  if (!isLive(identity)) throw new PartywallError('ERR_TENANT_DISABLED')
+  return principal
+}
+
+function fromHost(jws: DecodedJws, identity: IdentityRecord, { settings, clock }: PrincipalDeps): Principal {
+  const claims = verifyHostToken(
+    jws,
+    { algorithm: 'HS256', key: keysOf(identity).host },
+    {
+      now: clock.now() / 1000,
+      maxAgeSeconds: settings.tokenTtlSeconds,
+      subjectClaims: ['sub', 'prn'],
+      allowNumericSubject: true,
+    },
+  )
+  return {
+    identity,
+    token: jws.token,
+    issuedAt: claims.issuedAt ?? claims.expiresAt,
+    expiresAt: claims.expiresAt,
+    tokenId: claims.tokenId,
+    userId: claims.subject,
+    context: claims.context,
+    session: undefined,
+  }
+}
+
+function fromSession(jws: DecodedJws, identity: IdentityRecord, { settings, clock }: PrincipalDeps): Principal {
+  const session = verifySession(jws, {
+    key: keysOf(identity).session,
+    issuer: identity.externalId,
+    baseUrl: settings.baseUrl,
+    now: clock.now() / 1000,
+  })
+  return {
+    identity,
+    token: jws.token,
+    issuedAt: session.issuedAt,
+    expiresAt: session.expiresAt,
+    tokenId: undefined,
+    userId: session.subject,
+    context: session.context,
+    session,
+  }
+}
+
+function refuseUnknown(jws: DecodedJws): PartywallError {
+  try {
+    verifyJws(jws, { algorithm: 'HS256', key: undefined })
+  } catch (error) {
+    if (isPartywallError(error)) return error
+    throw error
+  }
+  return new PartywallError('ERR_TOKEN_SIGNATURE')
+}
+
+interface Keys {
+  readonly host: KeyObject | undefined
+  readonly session: KeyObject | undefined
+}
+const keysOfIdentity = new WeakMap<IdentityRecord, Keys>()
+
+/** Key objects live as long as the record they belong to. */
+export function keysOf(identity: IdentityRecord): Keys {
+  const known = keysOfIdentity.get(identity)
+  if (known !== undefined) return known
+  const { sessionKey } = identity.secrets
+  const keys: Keys = {
+    host: hs256Key(identity.secrets.get('secret')),
+    session: sessionKey && createSecretKey(sessionKey),
+  }
+  keysOfIdentity.set(identity, keys)
+  return keys
+}
