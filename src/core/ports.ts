@@ -48,6 +48,11 @@ interface ChangeBase {
   /** Why, for the audit row: `install`, `update`, `uninstall`, `host-revoked`, `operator` ... */
   readonly reason: string
   readonly usedToken?: UsedToken
+  /**
+   * The host says no time: `at` is this process's clock and the order is that of arrival, so that two processes whose clocks
+   * differ never take a change for an old one.
+   */
+  readonly isOrderedByArrival?: boolean
 }
 
 export type TenantChange =
@@ -113,6 +118,11 @@ export interface Registry {
   isCurrent(identity: IdentityRecord): boolean
   /** Calls back when a version newer than the running one takes rights away. Returns the way to stop listening. */
   onRevoked(listener: (change: { tenant: TenantUid; identity: IdentityUid; version: number }) => void): () => void
+  /**
+   * Calls back when this process may have missed changes and has dropped its whole cache; what still runs must be checked
+   * again. The process takes part again only when every listener's promise has settled. Returns the way to stop listening.
+   */
+  onLapsed(listener: () => Promise<void>): () => void
 }
 
 /** Sealed OAuth tokens of all dialects, shared by the processes. Keys are opaque digests made by `core/tokens`. */
@@ -129,6 +139,8 @@ export interface StoredToken {
   readonly expiresAt: number
   readonly scope: string
   readonly facts: JsonObject
+  /** Epoch milliseconds; set by `core/tokens` before it saves, and kept with the row: every process refreshes at the same age. */
+  readonly obtainedAt?: number
 }
 
 /** One outbound call through the one client. Paths and queries are part of `url`. */
