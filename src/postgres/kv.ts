@@ -13,7 +13,7 @@ import type { BoundPool, Parameter, Row, Statement } from './database.ts'
 import { textArray } from './parameters.ts'
 
 /** Rows `clear` deletes in one statement; up to here it is atomic. */
-const CLEAR_ROWS = 10_000
+const CLEAR_ROWS = 5_000
 
 const ALIVE = '(expires_at is null or expires_at > now())'
 
@@ -68,10 +68,11 @@ const LIST_TO = list('pw_kv_list_to', 'scope = $3 and key >= $4 and key < $5')
 const LIST_BELOW = list('pw_kv_list_below', '(scope, key) >= ($3, $4) and starts_with(key, $5)')
 const LIST_BELOW_TO = list('pw_kv_list_below_to', '(scope, key) >= ($3, $4) and starts_with(key, $5) and scope < $6')
 
+// By place in the heap: a join of the rows with themselves would need statistics to be planned well.
 const clear = (name: string, condition: string): Statement => ({
   name,
-  text: `with doomed as materialized (select scope, key from pw.kv where space = $1 and scope >= $2 ${condition} limit ${CLEAR_ROWS}),
-    gone as (delete from pw.kv using doomed where kv.space = $1 and kv.scope = doomed.scope and kv.key = doomed.key returning ${ALIVE} as alive)
+  text: `with gone as (delete from pw.kv where ctid = any(array(select ctid from pw.kv
+    where space = $1 and scope >= $2 ${condition} order by scope, key limit ${CLEAR_ROWS})) returning ${ALIVE} as alive)
     select count(*), count(*) filter (where alive) from gone`,
 })
 const CLEAR = clear('pw_kv_clear', '')
