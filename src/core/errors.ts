@@ -137,6 +137,7 @@ export const ERRORS = define({
   ERR_NOT_FOUND: { status: 404, fault: 'caller', message: 'Not found.' },
   ERR_METHOD_NOT_ALLOWED: { status: 405, fault: 'caller', message: 'This method is not allowed here.' },
   ERR_REQUEST_TARGET: { status: 400, fault: 'caller', message: 'The request target is not valid.' },
+  ERR_FRAMING: { status: 400, fault: 'caller', message: 'The framing of the request is not accepted.' },
   ERR_BODY_TOO_LARGE: { status: 413, fault: 'caller', message: 'The request body is too large.' },
   ERR_BODY_INVALID: { status: 400, fault: 'caller', message: 'The request body is not valid.' },
   ERR_BODY_TIMEOUT: { status: 408, fault: 'caller', message: 'The request body took too long.' },

@@ -2,10 +2,18 @@
  * The server with our limits, and its orderly end: stop accepting, finish what runs, close within the time allowed.
  */
 
-import { createServer, type RequestListener, type Server, type ServerOptions, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { PartywallError } from '../core/errors.ts'
+import { errorAnswer } from './answers.ts'
 import { createNodeHandler, type NodeHandlerOptions } from './node-handler.ts'
 import type { Mountable } from './view.ts'
 
@@ -125,7 +133,8 @@ function trackRequests(server: Server, handler: RequestListener): Running {
       // Node keeps a kept-alive connection open although the server is closing.
       if (running.isClosing) setImmediate(() => server.closeIdleConnections())
     })
-    handler(request, response)
+    if (hasOrdinaryFraming(request)) handler(request, response)
+    else refuseFraming(response)
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     answerBrokenRequest(error, socket, current.get(socket))
@@ -133,11 +142,29 @@ function trackRequests(server: Server, handler: RequestListener): Running {
   return running
 }
 
+/**
+ * Node announces a request before its parser stumbles over an unknown transfer coding, lets known ones pass, and still speaks HTTP/0.9.
+ */
+function hasOrdinaryFraming(request: IncomingMessage): boolean {
+  const transfer = request.headers['transfer-encoding']
+  return request.httpVersionMajor === 1 && (transfer === undefined || transfer.trim().toLowerCase() === 'chunked')
+}
+
+function refuseFraming(response: ServerResponse): void {
+  const { status, headers, body } = errorAnswer(new PartywallError('ERR_FRAMING'))
+  response.writeHead(status, [...headers, 'connection', 'close']).end(body)
+}
+
 /** What the parser refused never becomes a request: a plain status line, then the end of the connection. */
 function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket, response: ServerResponse | undefined): void {
-  const isBusy = response !== undefined && !response.writableFinished && response.headersSent
-  if (error.code === 'ECONNRESET' || !socket.writable || isBusy) {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy(error)
+    return
+  }
+  // An answer has begun, or this request has had its answer: a second one would be read as that of the next request.
+  if (response?.headersSent === true && !(response.req.complete && response.writableFinished)) {
+    if (response.writableEnded) socket.destroySoon()
+    else socket.destroy(error)
     return
   }
   socket.end(`HTTP/1.1 ${statusOfParserError(error.code)}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () =>
