@@ -151,10 +151,16 @@ export class Connection implements Carrier {
 
   settled(group: Group, reason: unknown): void {
     this.#inFlight.delete(group)
-    if (reason !== undefined && ENDING_STATES.has(sqlStateOf(reason) ?? '')) this.retire()
+    if (reason !== undefined && this.#endsWith(sqlStateOf(reason))) this.retire()
     if (this.#state === 'retiring' && this.#inFlight.size === 0) {
       this.destroy(connectionError(new Error('connection retired'), 'not-sent'))
     }
+  }
+
+  #endsWith(state: string | undefined): boolean {
+    if (state === undefined || !ENDING_STATES.has(state)) return false
+    // Missing because it could not be prepared: a fault of the statement, not of the connection.
+    return !(state === '26000' && this.#prepareFailures.size > 0)
   }
 
   async #requirePrimary(): Promise<void> {
@@ -172,31 +178,37 @@ export class Connection implements Carrier {
   /** Parses in a group of its own, so that a failure before it in the pipeline cannot skip it. */
   #prepare(statement: Statement): void {
     const known = this.#prepared.get(statement.name)
-    if (known === statement.text) return
+    if (known === statement.text || this.#state !== 'open') return
     if (known !== undefined) throw new TypeError(`two statements share the name ${statement.name}`)
     if (statement.name === '' || statement.name.length > MAX_NAME_LENGTH) {
       throw new TypeError(`a statement's name has 1 to ${MAX_NAME_LENGTH} characters: ${statement.name}`)
     }
     this.#prepared.set(statement.name, statement.text)
-    this.#submit([parseMessage(statement.name, statement.text), SYNC], []).catch((error: unknown) => {
-      this.#prepared.delete(statement.name)
-      this.#prepareFailures.set(statement.name, error)
-    })
+    this.#enqueue(
+      [parseMessage(statement.name, statement.text), SYNC],
+      () => this.#prepareFailures.delete(statement.name),
+      error => {
+        this.#prepared.delete(statement.name)
+        this.#prepareFailures.set(statement.name, error)
+      },
+    )
   }
 
   #submit(buffers: readonly Buffer[], calls: readonly StatementCall[]): Promise<GroupResult> {
     if (this.#state !== 'open') {
       return Promise.reject(connectionError(new Error('connection is closed'), 'not-sent'))
     }
-    const answer = new Promise<GroupResult>((resolve, reject) => {
-      const group = new Group(this, buffers, performance.now(), resolve, error =>
-        reject(this.#prepareFailure(error, calls)),
-      )
-      this.#inFlight.add(group)
-      this.#client.query(group)
+    return new Promise<GroupResult>((resolve, reject) => {
+      this.#enqueue(buffers, resolve, error => reject(this.#prepareFailure(error, calls)))
     })
+  }
+
+  /** The callbacks run at once, in the order of the answers. */
+  #enqueue(buffers: readonly Buffer[], resolve: (result: GroupResult) => void, reject: (error: unknown) => void): void {
+    const group = new Group(this, buffers, performance.now(), resolve, reject)
+    this.#inFlight.add(group)
+    this.#client.query(group)
     this.#watch ??= this.#armWatch(this.#options.answerTimeoutMs)
-    return answer
   }
 
   /** A group that found its statement missing failed for the reason the statement could not be prepared. */

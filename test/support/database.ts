@@ -9,7 +9,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { withAdminSession } from '../../src/postgres/admin-session.ts'
+import { type AdminSession, withAdminSession } from '../../src/postgres/admin-session.ts'
 import { withDatabase, withLogin } from '../../src/postgres/database-url.ts'
 import { readMigrations } from '../../src/postgres/migrate.ts'
 import { type OpenDatabase, type OpenDatabaseOptions, openDatabase } from '../../src/postgres/open.ts'
@@ -38,9 +38,7 @@ export async function createTestDatabase(options: TestDatabaseOptions = {}): Pro
   const server = await findServer(given ?? process.env.PARTYWALL_TEST_ADMIN_URL)
   const name = `pwt_${randomBytes(6).toString('hex')}`
   await withAdminSession(server.adminUrl, async session => {
-    // The template must not be dropped or half made while it is copied; copies may overlap.
-    await session.run('select pg_advisory_lock(hashtextextended($1, 0))', [`template of ${PASSWORDS.app}`])
-    const template = await ensureTemplate(server.adminUrl)
+    const template = await ensureTemplate(session, server.adminUrl)
     await session.run(`create database ${name} template ${template}`)
   })
   const admin = withDatabase(server.adminUrl, name)
@@ -92,21 +90,21 @@ async function findServer(adminUrl: string | undefined): Promise<{ adminUrl: str
   }
 }
 
-/** Its name holds a hash of the SQL files: edited files get a new template. */
-async function ensureTemplate(adminUrl: string): Promise<string> {
+/** Its name holds a hash of the SQL files: edited files get a new template. Made by one process, copied by many at once. */
+async function ensureTemplate(session: AdminSession, adminUrl: string): Promise<string> {
   const migrations = await readMigrations(MIGRATIONS_FOLDER)
   const hash = createHash('sha256')
   for (const migration of migrations) hash.update(migration.checksum)
   const template = `pwt_template_${hash.digest('hex').slice(0, 16)}`
-  const isThere = await withAdminSession(adminUrl, async session => {
+  const isThere = async (): Promise<boolean> => {
     const rows = await session.run('select datistemplate from pg_database where datname = $1', [template])
     return rows[0]?.datistemplate === true
-  })
-  if (isThere) return template
+  }
+  if (await isThere()) return template
+  await session.run("select pg_advisory_lock(hashtextextended('test template', 0))")
+  if (await isThere()) return template
   await prepareDatabase({ adminUrl, database: template, passwords: PASSWORDS })
-  await withAdminSession(adminUrl, async session => {
-    // Marked last: a template that was interrupted half-way is prepared again.
-    await session.run(`alter database ${template} with is_template true`)
-  })
+  // Marked last: a template that was interrupted half-way is prepared again.
+  await session.run(`alter database ${template} with is_template true`)
   return template
 }
