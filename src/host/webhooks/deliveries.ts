@@ -93,7 +93,8 @@ export function createDeliveries(host: () => HostState): Deliveries {
       return track(Promise.all(waiting.map(attempt)).then(() => waiting))
     },
     drop: isGone => {
-      for (const record of list) {
+      // What has left the list may still wait for its turn.
+      for (const record of new Set([...list, ...timers.keys()])) {
         if (record.status !== 'pending' || !isGone(record.webhook)) continue
         clearTimeout(timers.get(record))
         timers.delete(record)
