@@ -8,7 +8,7 @@
  */
 
 import { writeSync } from 'node:fs'
-import { chmod, mkdir, rm } from 'node:fs/promises'
+import { chmod, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { isPartywallError } from '../../core/errors.ts'
 import { type Audience, createAudience } from './audience.ts'
@@ -40,7 +40,10 @@ async function keep(order: KeeperOrder): Promise<void> {
 }
 
 async function serve(home: Home, order: KeeperOrder): Promise<void> {
-  const runAs = await chooseRunAs()
+  // Every file of ours names its mode; what an account must read shall not depend on who started us.
+  process.umask(0o022)
+  const settled = await settlePlace(home, await chooseRunAs())
+  const { runAs } = settled
   let starting: Promise<Server> | undefined
   let isStopping = false
   const stop = () => {
@@ -56,7 +59,7 @@ async function serve(home: Home, order: KeeperOrder): Promise<void> {
       )
   }
   const audience = createAudience(order.graceMs, stop)
-  const place = await listen(audience, home, await settlePlace(home, runAs), runAs)
+  const place = await listen(audience, home, settled.place, runAs)
   handleSignals(audience, stop)
   greet({ kind: 'listening' })
   starting = bringUp(audience, home, place, order, runAs)
@@ -78,7 +81,6 @@ async function bringUp(
   runAs: RunAs,
 ): Promise<Server> {
   const folder = dirname(place.data)
-  await mkdir(folder, { recursive: true })
   const binaries = await prepareBinaries(order, runAs, folder)
   if (!(await hasData(place.data, binaries))) {
     audience.say({ kind: 'progress', event: 'embedded.initialising', facts: { data: place.data } })

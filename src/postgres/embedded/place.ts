@@ -6,7 +6,7 @@
  */
 
 import { createHash } from 'node:crypto'
-import { chown, lstat, mkdir, mkdtemp, stat } from 'node:fs/promises'
+import { chown, lstat, mkdtemp, stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -22,17 +22,26 @@ const ELSEWHERE = '/var/lib/partywall'
 /** A file beside what lies outside the folder: whose it is. */
 const MARK = 'folder'
 
-/** @throws ERR_EMBEDDED_UNAVAILABLE recorded data are gone or belong to another folder */
-export async function settlePlace(home: Home, runAs: RunAs): Promise<Place> {
+export interface Settled {
+  readonly place: Place
+  readonly runAs: RunAs
+}
+
+/**
+ * @param preferred  how the programs would run best; data that an account owns already stay with it
+ * @throws ERR_EMBEDDED_UNAVAILABLE recorded data are gone or belong to another folder; an account cannot reach them
+ */
+export async function settlePlace(home: Home, preferred: RunAs): Promise<Settled> {
   const recorded = await readPlace(home)
-  const data = recorded?.data ?? (await chooseData(home, runAs))
+  const data = recorded?.data ?? (await chooseData(home, preferred))
   await checkOwner(home, data, recorded !== undefined)
+  const runAs = await keepAccount(data, preferred)
   if (runAs.kind === 'account') await openToAccount(home, data, runAs)
   const sockets = await chooseSockets(home, recorded, data, runAs)
   if (runAs.kind === 'account') await chown(sockets, runAs.uid, runAs.gid)
   const place: Place = { data, sockets, port: recorded?.port ?? (await choosePort()) }
   if (JSON.stringify(place) !== JSON.stringify(recorded)) await writePlace(home, place)
-  return place
+  return { place, runAs }
 }
 
 /** Moves the sockets out of the folder: for a file system that has no sockets. */
@@ -44,7 +53,7 @@ export async function moveSockets(home: Home, place: Place, runAs: RunAs): Promi
 }
 
 async function chooseData(home: Home, runAs: RunAs): Promise<string> {
-  if (runAs.kind !== 'account' || (await canEnter(dirname(home.root)))) return home.data
+  if (runAs.kind !== 'account' || (await canEnter(home.folder))) return home.data
   const name = createHash('sha256').update(home.folder).digest('hex').slice(0, 16)
   return join(ELSEWHERE, name, 'data')
 }
@@ -56,7 +65,8 @@ async function checkOwner(home: Home, data: string, isRecorded: boolean): Promis
   const owner = await readIfPresent(mark)
   if (owner === home.folder) return
   if (owner === undefined && !isRecorded) {
-    await mkdir(dirname(data), { recursive: true, mode: 0o711 })
+    await makePrivate(ELSEWHERE, 0o711)
+    await makePrivate(dirname(data), 0o711)
     return writeDurably(mark, home.folder)
   }
   throw new PartywallError('ERR_EMBEDDED_UNAVAILABLE', {
@@ -67,18 +77,34 @@ async function checkOwner(home: Home, data: string, isRecorded: boolean): Promis
   })
 }
 
+/** Inside a namespace root has no rights over what an account made before. */
+async function keepAccount(data: string, preferred: RunAs): Promise<RunAs> {
+  const owner = await ownerOf(data)
+  if (preferred.kind !== 'namespace' || process.geteuid?.() !== 0 || owner === undefined || owner.uid === 0) {
+    return preferred
+  }
+  return { kind: 'account', ...owner }
+}
+
 /** The account must be able to walk to the data and to own them, also when a namespace made them. */
 async function openToAccount(home: Home, data: string, account: { uid: number; gid: number }): Promise<void> {
   await makePrivate(dirname(data), 0o711)
-  if (data === home.data && !(await canEnter(dirname(home.root)))) {
+  if (data === home.data && !(await canEnter(home.folder))) {
     throw new PartywallError('ERR_EMBEDDED_UNAVAILABLE', {
       message: `PostgreSQL does not run as root, user namespaces are refused here, and uid ${account.uid} cannot enter ${home.folder}: allow entering it (chmod o+x), or run the app as another user.`,
     })
   }
+  const owner = await ownerOf(data)
+  if (owner !== undefined && owner.uid !== account.uid) await chownTree(data, account.uid, account.gid)
+}
+
+async function ownerOf(path: string): Promise<{ uid: number; gid: number } | undefined> {
   try {
-    if ((await stat(data)).uid !== account.uid) await chownTree(data, account.uid, account.gid)
+    const { uid, gid } = await stat(path)
+    return { uid, gid }
   } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error
+    if (hasCode(error, 'ENOENT')) return undefined
+    throw error
   }
 }
 
