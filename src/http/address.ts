@@ -1,6 +1,7 @@
 /** Which network addresses an outbound call may reach: public unicast, or what the configuration names by host and port. */
 
 import type { LookupAddress } from 'node:dns'
+import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { PartywallError } from '../core/errors.ts'
 
@@ -17,7 +18,7 @@ const METADATA_ADDRESSES: ReadonlySet<string> = new Set(['168.63.129.16'])
  * @param address  as a resolver gives it; anything unreadable is not public
  */
 export function isPublicAddress(address: string): boolean {
-  if (!ipaddr.isValid(address)) return false
+  if (isIP(address) === 0) return false
   const parsed = ipaddr.parse(address)
   if (parsed.range() !== 'unicast' || METADATA_ADDRESSES.has(parsed.toString())) return false
   // Of IPv6 only 2000::/3 is assigned for global use; a range the library has no name for is not let through.
@@ -27,7 +28,7 @@ export function isPublicAddress(address: string): boolean {
 /** The IP address a URL's `hostname` spells, without brackets; `undefined` for a name. */
 export function literalAddress(hostname: string): string | undefined {
   const bare = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname
-  return ipaddr.isValid(bare) ? bare : undefined
+  return isIP(bare) === 0 ? undefined : bare
 }
 
 /** Every answer must be public: a name that also points inside is not half allowed. @throws ERR_OUTBOUND_REFUSED */
