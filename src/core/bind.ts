@@ -1,0 +1,163 @@
+/**
+ * The one place where a verified identity becomes a bound tenant context.
+ *
+ * Contexts that run are kept by identity, so that a change that takes rights away ends them at once: their signal is
+ * aborted and `ensureLive` throws. Nothing here verifies a token or reads a request.
+ */
+
+import { type ContextMode, runInContext, type TenantContext } from './context.ts'
+import type { Binder } from './dialect.ts'
+import { PartywallError } from './errors.ts'
+import type { IdentityUid, TenantUid } from './ids.ts'
+import type { Registry } from './ports.ts'
+import { type IdentityRecord, isLive } from './tenant.ts'
+
+export interface BinderOptions {
+  readonly registry: Pick<Registry, 'isCurrent' | 'findByUid' | 'onRevoked' | 'onLapsed'>
+}
+
+export interface BinderWithLifetime extends Binder {
+  /** How many contexts run now. */
+  readonly running: number
+  /** Revokes what still runs and stops listening to the registry. */
+  close(): void
+}
+
+/**
+ * @param options.registry says whether a record is still the newest, and calls back when one has lost its rights
+ * @throws ERR_TENANT_DISABLED from `run` and `open` when the identity is not live (mode `read-only` also takes an ended one)
+ * @example await binder.run(identity, context => handler(context))
+ */
+export function createBinder({ registry }: BinderOptions): BinderWithLifetime {
+  const running = new Map<IdentityUid, Set<BoundContext>>()
+
+  const open = (identity: IdentityRecord, mode: ContextMode = 'full') => {
+    if (!isAcceptable(identity, mode)) throw new PartywallError('ERR_TENANT_DISABLED')
+    const context = new BoundContext(registry, identity, mode)
+    add(running, context)
+    return { context, release: () => remove(running, context) }
+  }
+
+  const run = async <T>(
+    identity: IdentityRecord,
+    work: (context: TenantContext) => T | Promise<T>,
+    mode: ContextMode = 'full',
+  ): Promise<T> => {
+    const { context, release } = open(identity, mode)
+    try {
+      const check = context.ensureLive()
+      if (check !== undefined) await check
+      return await runInContext(context, () => work(context))
+    } finally {
+      release()
+    }
+  }
+
+  const stopRevoked = registry.onRevoked(({ identity, version }) => {
+    for (const context of running.get(identity) ?? []) if (context.identity.version < version) context.revoke()
+  })
+  const stopLapsed = registry.onLapsed(async () => {
+    const contexts = [...running.values()].flatMap(set => [...set])
+    await Promise.all(contexts.map(context => context.checkAgain()))
+  })
+
+  return {
+    run,
+    open,
+    get running() {
+      let count = 0
+      for (const set of running.values()) count += set.size
+      return count
+    },
+    close() {
+      stopRevoked()
+      stopLapsed()
+      for (const set of running.values()) for (const context of set) context.revoke()
+      running.clear()
+    },
+  }
+}
+
+class BoundContext implements TenantContext {
+  readonly tenantUid: TenantUid
+  readonly mode: ContextMode
+  readonly #registry: BinderOptions['registry']
+  #identity: IdentityRecord
+  /** Made when somebody asks for the signal: most requests never do. */
+  #controller: AbortController | undefined
+  #isRevoked = false
+
+  constructor(registry: BinderOptions['registry'], identity: IdentityRecord, mode: ContextMode) {
+    this.#registry = registry
+    this.#identity = identity
+    this.tenantUid = identity.tenantUid
+    this.mode = mode
+  }
+
+  /** The newest record under which this context was found live. */
+  get identity(): IdentityRecord {
+    return this.#identity
+  }
+
+  get isRevoked(): boolean {
+    return this.#isRevoked
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    if (this.#isRevoked && !this.#controller.signal.aborted) this.#controller.abort(revoked())
+    return this.#controller.signal
+  }
+
+  ensureLive(): void | Promise<void> {
+    if (this.#isRevoked) throw revoked()
+    if (this.#registry.isCurrent(this.#identity)) return undefined
+    return this.#ask()
+  }
+
+  revoke(): void {
+    if (this.#isRevoked) return
+    this.#isRevoked = true
+    this.#controller?.abort(revoked())
+  }
+
+  /** Revokes the context if it must end. A registry that cannot be reached leaves it to the next `ensureLive`. */
+  async checkAgain(): Promise<void> {
+    if (this.#isRevoked) return
+    const newest = await this.#registry.findByUid(this.tenantUid, this.#identity.uid)
+    this.#take(newest)
+  }
+
+  async #ask(): Promise<void> {
+    const newest = await this.#registry.findByUid(this.tenantUid, this.#identity.uid)
+    this.#take(newest)
+    if (this.#isRevoked) throw revoked()
+  }
+
+  #take(newest: IdentityRecord | undefined): void {
+    const before = this.#identity
+    const mayGoOn =
+      newest !== undefined &&
+      newest.version >= before.version &&
+      newest.secretVersion === before.secretVersion &&
+      (this.mode === 'full' ? isLive(newest) : newest.version === before.version)
+    if (mayGoOn) this.#identity = newest
+    else this.revoke()
+  }
+}
+
+const isAcceptable = (identity: IdentityRecord, mode: ContextMode): boolean =>
+  isLive(identity) || (mode === 'read-only' && identity.state === 'uninstalled')
+
+const revoked = (): PartywallError => new PartywallError('ERR_TENANT_REVOKED')
+
+function add(running: Map<IdentityUid, Set<BoundContext>>, context: BoundContext): void {
+  const set = running.get(context.identity.uid)
+  if (set === undefined) running.set(context.identity.uid, new Set([context]))
+  else set.add(context)
+}
+
+function remove(running: Map<IdentityUid, Set<BoundContext>>, context: BoundContext): void {
+  const set = running.get(context.identity.uid)
+  if (set?.delete(context) === true && set.size === 0) running.delete(context.identity.uid)
+}
