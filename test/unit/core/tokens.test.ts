@@ -230,7 +230,7 @@ test('C 38: a refused token does not come back from its row when dropping failed
 
 test('C 38: a host that hands out a refused token again is taken at its word', async () => {
   const w = world()
-  const tokens = w.process()
+  const tokens = w.process(0, 1)
   let asked = 0
   const same = async () => {
     asked++
@@ -239,6 +239,9 @@ test('C 38: a host that hands out a refused token again is taken at its word', a
   await tokens.get(identity, wanted, same)
   await tokens.refuse(identity, wanted, 'same')
   for (let call = 0; call < 3; call++) await tokens.get(identity, wanted, same)
+  // Pushed out of memory, its row counts again as well.
+  await tokens.get(identity, { scopes: ['other'] }, w.ask())
+  await tokens.get(identity, wanted, same)
   assert.equal(asked, 2)
 })
 

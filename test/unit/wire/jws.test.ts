@@ -308,7 +308,9 @@ test('B 26: missing, empty, short, null and undefined secrets verify nothing', (
 
 test('B 26: a key object of the wrong kind or size verifies nothing', () => {
   const short = createSecretKey(Buffer.alloc(7, 1))
-  refuses(() => check(good, short), 'ERR_TOKEN_SIGNATURE')
+  const text = `${goodHeader}.${goodPayload}`
+  const signed7 = `${text}.${crypto.createHmac('sha256', short).update(text).digest('base64url')}`
+  refuses(() => check(signed7, short), 'ERR_TOKEN_SIGNATURE')
   refuses(() => check(good, publicKey), 'ERR_TOKEN_SIGNATURE')
   const signed = signRs256({}, claims, privateKey)
   for (const key of [undefined, null, '', privateKey, createSecretKey(Buffer.alloc(32)), 'pem', Buffer.alloc(256)])
@@ -326,9 +328,14 @@ test('RSA keys below 2048 bits, of another kind or with an exponent of 1 are ref
     () => verifyJws(signRs256({}, claims, privateKey), { algorithm: 'RS256', key: pss.publicKey }),
     'ERR_TOKEN_SIGNATURE',
   )
+  // With an exponent of 1 the padded hash is its own signature: anybody can make it.
   const exponentOne = createPublicKey({ key: { ...publicKey.export({ format: 'jwk' }), e: 'AQ' }, format: 'jwk' })
+  const digestInfo = Buffer.from('3031300d060960864801650304020105000420', 'hex')
+  const hashed = Buffer.concat([digestInfo, crypto.createHash('sha256').update(text).digest()])
+  const padding = Buffer.alloc(256 - 3 - hashed.length, 0xff)
+  const forged = Buffer.concat([Buffer.from([0, 1]), padding, Buffer.from([0]), hashed])
   refuses(
-    () => verifyJws(signRs256({}, claims, privateKey), { algorithm: 'RS256', key: exponentOne }),
+    () => verifyJws(`${text}.${segment(forged)}`, { algorithm: 'RS256', key: exponentOne }),
     'ERR_TOKEN_SIGNATURE',
   )
 })
