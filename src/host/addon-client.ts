@@ -8,7 +8,7 @@ export interface AddonClient {
   call(target: AddonCall): Promise<AddonAnswer>
   close(): Promise<void>
 }
-export interface AddonCall {
+interface AddonCall {
   readonly method: 'GET' | 'POST' | 'DELETE'
   readonly url: string
   readonly headers?: Readonly<Record<string, string>>
@@ -16,7 +16,7 @@ export interface AddonCall {
   readonly timeoutMs: number
   readonly maxBytes: number
 }
-export interface AddonAnswer {
+interface AddonAnswer {
   readonly status: number
   readonly contentType: string
   readonly body: string

@@ -53,7 +53,7 @@ export interface RoomSpec {
   readonly topic?: string
   readonly owner?: HostUser
 }
-export type Privacy = 'public' | 'private'
+type Privacy = 'public' | 'private'
 
 /** Every action resolves when each delivery it caused has had its first attempt. */
 export interface HostRoom {

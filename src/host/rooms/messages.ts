@@ -17,4 +17,4 @@ export function remember(room: Pick<RoomRecord, 'history'>, item: HistoryItem): 
 }
 
 /** ISO 8601 with microseconds and offset, as the host writes dates. */
-export const wireDate = (epochMs: number): string => new Date(epochMs).toISOString().replace('Z', '000+00:00')
+const wireDate = (epochMs: number): string => new Date(epochMs).toISOString().replace('Z', '000+00:00')

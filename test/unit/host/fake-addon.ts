@@ -12,7 +12,6 @@ export interface Seen {
 export interface Answer {
   readonly status: number
   readonly json?: unknown
-  readonly delayMs?: number
 }
 
 export interface FakeAddon {
@@ -44,7 +43,6 @@ export async function startFakeAddon(capabilities: Record<string, unknown> = {})
     seen.push(one)
     const key = `${one.method} ${one.path.split('?')[0]}`
     const answer = key === 'GET /descriptor' ? { status: 200, json: addon.descriptor } : await answers.get(key)?.(one)
-    if (answer && 'delayMs' in answer) await new Promise(resolve => setTimeout(resolve, answer.delayMs).unref())
     response.writeHead(answer?.status ?? 204, { 'content-type': 'application/json' })
     response.end(answer?.json === undefined ? undefined : JSON.stringify(answer.json))
   }

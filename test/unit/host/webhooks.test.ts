@@ -36,7 +36,7 @@ before(async () => {
   addon = await startFakeAddon()
 })
 beforeEach(async () => {
-  host = await startHipchatHost({ clock: { now: () => now }, retryDelaysMs: [1_000, 60_000], webhookTimeoutMs: 1_500 })
+  host = await startHipchatHost({ clock: { now: () => now }, retryDelaysMs: [1_000, 60_000] })
   addon.answers.clear()
   addon.seen.length = 0
   group = host.createGroup({ name: 'Acme' })
@@ -207,9 +207,9 @@ test('a delivery that fails is tried again with the same body and jti, each time
   assert.equal(new Set(hooks().map(({ body }) => JSON.stringify(body))).size, 1)
 })
 
-test('a delivery that succeeds later is delivered, after an error status, a broken connection or silence', async () => {
+test('a delivery that succeeds later is delivered, after error statuses', async () => {
   await host.install(withWebhooks({}), { group, room })
-  const answers = [{ status: 503 }, { status: 204, delayMs: 5_000 }, { status: 204 }]
+  const answers = [{ status: 503 }, { status: 302 }, { status: 204 }]
   addon.answers.set('POST /hook', () => answers.shift() ?? { status: 204 })
   const [delivery] = (await room.say(user, 'hi')).deliveries
   await host.retryPending()
@@ -217,9 +217,31 @@ test('a delivery that succeeds later is delivered, after an error status, a brok
   assert.equal(delivery?.status, 'delivered')
   assert.deepEqual(
     delivery?.attempts.map(({ status, failure }) => status ?? failure),
-    [503, 'timeout', 204],
+    [503, 302, 204],
   )
 })
+
+for (const [what, failure, url] of [
+  ['does not answer in time', 'timeout', undefined],
+  ['cannot be reached', 'unreachable', 'http://127.0.0.1:1/hook'],
+] as const) {
+  test(`a delivery waits for another attempt when the add-on ${what}`, async () => {
+    const hasty = await startHipchatHost({
+      clock: { now: () => now },
+      webhookTimeoutMs: failure === 'timeout' ? 200 : 10_000,
+    })
+    try {
+      addon.answers.set('POST /hook', () => new Promise<never>(() => undefined))
+      const own = hasty.createGroup({ name: 'Hasty' })
+      await hasty.install(withWebhooks(url === undefined ? {} : { url }), { group: own })
+      const [delivery] = (await own.createRoom({ name: 'Lobby' }).say(own.owner, 'hi')).deliveries
+      assert.equal(delivery?.status, 'pending')
+      assert.deepEqual(delivery?.attempts, [{ at: now, status: undefined, failure }])
+    } finally {
+      await hasty.close()
+    }
+  })
+}
 
 test('with the clock of the machine, retries happen by themselves', async () => {
   const live = await startHipchatHost({ retryDelaysMs: [5, 5, 5] })
