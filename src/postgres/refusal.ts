@@ -34,13 +34,13 @@ const LOGIN_FINDINGS: Statement = {
     union all select 'owns the database' from me, pg_database d where d.datname = current_database() and d.datdba = me.oid
     union all select 'owns schema ' || n.nspname from me, pg_namespace n
       where n.nspowner = me.oid and n.nspname !~ '^pg_(toast_)?temp'
-    union all select 'owns ' || c.oid::regclass from me, pg_class c, pg_namespace n
+    union all select 'owns ' || format('%I.%I', n.nspname, c.relname) from me, pg_class c, pg_namespace n
       where c.relowner = me.oid and n.oid = c.relnamespace and ${OWN_SCHEMA}
     union all select 'owns function ' || p.oid::regprocedure from me, pg_proc p where p.proowner = me.oid
     union all select 'may create schemas' from me where has_database_privilege(me.oid, current_database(), 'create')
     union all select 'may create objects in schema ' || n.nspname from me, pg_namespace n
       where has_schema_privilege(me.oid, n.oid, 'create') and ${OWN_SCHEMA}
-    union all select 'has ' || right_name || ' on ' || c.oid::regclass
+    union all select 'has ' || right_name || ' on ' || format('%I.%I', n.nspname, c.relname)
       from me, pg_class c, pg_namespace n, unnest(array['truncate', 'references', 'trigger']) right_name
       where n.oid = c.relnamespace and ${OWN_SCHEMA} and c.relkind in ('r', 'p', 'v', 'm', 'f')
         and has_table_privilege(me.oid, c.oid, right_name)
@@ -52,7 +52,7 @@ const WALL_FINDINGS: Statement = {
   name: 'pw_wall_findings',
   text: `
     with reach as (
-      select c.oid as id, c.relkind, c.reloptions, c.relrowsecurity, c.relforcerowsecurity from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      select c.oid as id, format('%I.%I', n.nspname, c.relname) as name, c.relkind, c.reloptions, c.relrowsecurity, c.relforcerowsecurity from pg_class c join pg_namespace n on n.oid = c.relnamespace
       where c.relkind in ('r', 'p', 'v', 'm', 'f') and ${OWN_SCHEMA}
         and (has_table_privilege('pw_app', c.oid, 'select, insert, update, delete')
              or has_any_column_privilege('pw_app', c.oid, 'select, insert, update'))
@@ -62,30 +62,30 @@ const WALL_FINDINGS: Statement = {
       from reach r where r.relkind in ('r', 'p')
         and exists (select from pg_attribute a where a.attrelid = r.id and a.attname = 'tenant_id' and not a.attisdropped)
     ), walled as (select * from tenants where is_written)
-    select 'table ' || id::regclass || ' lacks enabled and forced row-level security' from tenants
+    select 'table ' || name || ' lacks enabled and forced row-level security' from tenants
       where not (relrowsecurity and relforcerowsecurity)
-    union all select 'table ' || id::regclass || ' shows pw_app more than the tenant''s rows (policy ' || p.polname || ')'
+    union all select 'table ' || name || ' shows pw_app more than the tenant''s rows (policy ' || p.polname || ')'
       from tenants t join pg_policy p on p.polrelid = t.id
       where not t.is_written and p.polpermissive and p.polroles && array[0::oid, 'pw_app'::regrole::oid]
         and pg_get_expr(p.polqual, t.id) is distinct from $1::text
-    union all select 'table ' || id::regclass || ' lacks the policy "tenant" of pw.protect' from walled w
+    union all select 'table ' || name || ' lacks the policy "tenant" of pw.protect' from walled w
       where not exists (select from pg_policy p where p.polrelid = w.id and p.polname = 'tenant' and p.polpermissive
         and p.polcmd = '*' and p.polroles = array['pw_app'::regrole::oid]
         and pg_get_expr(p.polqual, w.id) = $1::text and pg_get_expr(p.polwithcheck, w.id) = $1::text)
-    union all select 'table ' || id::regclass || ' lacks the policy "bound" of pw.protect' from walled w
+    union all select 'table ' || name || ' lacks the policy "bound" of pw.protect' from walled w
       where not exists (select from pg_policy p where p.polrelid = w.id and p.polname = 'bound' and not p.polpermissive
         and p.polcmd = '*' and p.polroles = array['pw_app'::regrole::oid]
         and pg_get_expr(p.polqual, w.id) = $2::text and pg_get_expr(p.polwithcheck, w.id) = $2::text)
-    union all select 'view ' || id::regclass || ' runs with the rights of its owner (security_invoker is off)' from reach
+    union all select 'view ' || name || ' runs with the rights of its owner (security_invoker is off)' from reach
       where relkind = 'v' and not coalesce(reloptions && array['security_invoker=true', 'security_invoker=on',
         'security_invoker=1', 'security_invoker=yes'], false)
-    union all select 'materialized view ' || id::regclass || ' cannot be walled' from reach where relkind = 'm'
-    union all select 'foreign table ' || id::regclass || ' cannot be walled' from reach where relkind = 'f'
-    union all select 'function ' || p.oid::regprocedure || ' runs with the rights of its owner (security definer)'
+    union all select 'materialized view ' || name || ' cannot be walled' from reach where relkind = 'm'
+    union all select 'foreign table ' || name || ' cannot be walled' from reach where relkind = 'f'
+    union all select 'function ' || format('%I.%I', n.nspname, p.proname) || ' runs with the rights of its owner (security definer)'
       from pg_proc p join pg_namespace n on n.oid = p.pronamespace
       where p.prosecdef and ${OWN_SCHEMA} and has_schema_privilege('pw_app', n.oid, 'usage')
         and has_function_privilege('pw_app', p.oid, 'execute')
-    union all select 'table ' || w.id::regclass || ' can be read or written by ' || other
+    union all select 'table ' || w.name || ' can be read or written by ' || other
       from walled w, unnest(array['pw_system']) other
       where has_any_column_privilege(other, w.id, 'select, insert, update') or has_table_privilege(other, w.id, 'delete')
     limit 20`,
