@@ -2,6 +2,7 @@
  * `ctx.authentication`: what the token of a page request says, and a session token for the page's own next requests.
  */
 
+import { inspect } from 'node:util'
 import type { Clock } from '../../core/ports.ts'
 import { mintSession, refreshSession } from '../../wire/session-token.ts'
 import type { AddonSettings } from './options.ts'
@@ -36,6 +37,11 @@ export class Authentication {
     this.context = contextOf(principal)
     this.#mint = mint
     Object.freeze(this)
+  }
+
+  /** Even an inspection that calls getters gets the public fields alone. */
+  [inspect.custom](): object {
+    return { ...this }
   }
 
   /**

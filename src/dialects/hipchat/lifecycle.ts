@@ -10,6 +10,7 @@ import type { DialectDeps } from '../../core/dialect.ts'
 import { PartywallError } from '../../core/errors.ts'
 import type { IdentityRecord } from '../../core/tenant.ts'
 import type { AddonSettings } from './options.ts'
+import { identityKey } from './principal.ts'
 
 export interface LifecycleDeps extends DialectDeps {
   readonly settings: AddonSettings
@@ -33,7 +34,7 @@ export async function endInstallation(
 ): Promise<void> {
   const result = await deps.registry.apply({
     kind: 'uninstall',
-    key: identity,
+    key: identityKey(deps.settings, identity.externalId),
     at: deps.clock.now(),
     isOrderedByArrival: true,
     reason,

@@ -146,7 +146,12 @@ function hostOf(host: string, scheme: 'http' | 'https'): string {
   const url = `${scheme}://${host.slice(label.length)}/`
   const parsed = URL.canParse(url) ? new URL(url) : undefined
   const isPlain = parsed !== undefined && parsed.pathname === '/' && parsed.href.length === parsed.origin.length + 1
-  if (!isPlain || parsed.host === '' || (label !== '' && scheme === 'http') || /[\s/?#@\\]/.test(host)) {
+  if (
+    !isPlain ||
+    parsed.host === '' ||
+    (label !== '' && scheme === 'http') ||
+    /[\s/?#@\\*]/.test(host.slice(label.length))
+  ) {
     throw new PartywallError('ERR_CONFIG', {
       message: `${host} is not host[:port]; a star may stand for the first label`,
     })

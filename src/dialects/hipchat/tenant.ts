@@ -5,6 +5,7 @@
  * and logs show neither.
  */
 
+import { inspect } from 'node:util'
 import * as z from 'zod'
 import type { IdentityRecord, JsonObject } from '../../core/tenant.ts'
 
@@ -60,6 +61,11 @@ export class HipchatTenant {
     this.links = attributes.links
     this.#identity = identity
     Object.freeze(this)
+  }
+
+  /** Even an inspection that calls getters gets the public fields alone. */
+  [inspect.custom](): object {
+    return { ...this }
   }
 
   /** Shared with the host: signs its tokens. */
