@@ -26,7 +26,7 @@ export interface TokensOptions {
   readonly lockWaitMs?: number
 }
 
-export interface WantedToken {
+interface WantedToken {
   /** The user to act as; left out: the app itself. */
   readonly subject?: string
   readonly scopes: readonly string[]

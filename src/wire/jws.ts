@@ -31,7 +31,10 @@ export interface DecodedJws extends CompactJws {
 export interface JwsExpectation {
   /** Fixed by the route, never read from the token. */
   readonly algorithm: JwsAlgorithm
-  /** A missing, empty or too short key never verifies anything, at the cost of a real check. */
+  /**
+   * A missing, empty or too short key never verifies anything, at the cost of a real HS256 check. For a token whose issuer
+   * nobody knows, `undefined` is the right key: error, status and time are those of a wrong signature.
+   */
   readonly key: JwsKey | undefined
 }
 
@@ -41,7 +44,7 @@ export const MAX_TOKEN_LENGTH = 8192
  * Bytes of an HS256 secret. A host chooses its secrets (HipChat: 40 characters) and we cannot ask for the 32 bytes of
  * RFC 7518; below 64 bits one captured token is enough to search for the secret.
  */
-export const MIN_HS256_KEY_BYTES = 8
+const MIN_HS256_KEY_BYTES = 8
 const MIN_RSA_BITS = 2048
 // A larger modulus or exponent would let whoever publishes a key choose how long a check takes.
 const MAX_RSA_BITS = 8192
@@ -81,17 +84,6 @@ export function verifyJws(jws: CompactJws | string, { algorithm, key }: JwsExpec
   checkHeader(compact.header, algorithm)
   const isRight = algorithm === 'HS256' ? isRightHmac(compact, key) : isRightRsa(compact, key)
   if (!isRight) throw new PartywallError('ERR_TOKEN_SIGNATURE')
-}
-
-/**
- * Refuses an HS256 token whose issuer nobody knows, after the same work as for a wrong signature: time, status and answer
- * do not tell which tenants exist.
- * @throws ERR_TENANT_UNKNOWN, or what `verifyJws` throws for its header
- */
-export function refuseUnknownTenant(jws: CompactJws): never {
-  checkHeader(jws.header, 'HS256')
-  isRightHmac(jws, undefined)
-  throw new PartywallError('ERR_TENANT_UNKNOWN')
 }
 
 /**
@@ -229,7 +221,7 @@ function isRightRsa(jws: CompactJws, key: JwsKey | undefined): boolean {
 }
 
 /** True for an RSA key of a size and exponent that protect something and cost a bounded time. */
-export function isUsableRsaKey(key: unknown, type: 'public' | 'private'): key is KeyObject {
+function isUsableRsaKey(key: unknown, type: 'public' | 'private'): key is KeyObject {
   if (!(key instanceof KeyObject) || key.type !== type || key.asymmetricKeyType !== 'rsa') return false
   const { modulusLength: bits = 0, publicExponent: exponent = 0n } = key.asymmetricKeyDetails ?? {}
   const isSizeRight = bits >= MIN_RSA_BITS && bits <= MAX_RSA_BITS

@@ -33,9 +33,9 @@ export interface CheckedClaims {
 }
 
 /** Bytes of an issuer in UTF-8: what the registry can store as an external id. */
-export const MAX_ISSUER_BYTES = 1024
+const MAX_ISSUER_BYTES = 1024
 /** How far ahead of ours a host's clock may be, for `iat` and `nbf`. */
-export const MAX_AHEAD_SECONDS = 60
+const MAX_AHEAD_SECONDS = 60
 const MAX_LEEWAY_SECONDS = 60
 const DEFAULT_LEEWAY_SECONDS = 30
 const MAX_TEXT_LENGTH = 1024
@@ -61,7 +61,7 @@ export function verifyHostToken(jws: DecodedJws, expectation: JwsExpectation, ru
  * count as a host's word.
  * @throws ERR_TOKEN_TYPE
  */
-export function checkHostType(header: JsonRecord): void {
+function checkHostType(header: JsonRecord): void {
   const { typ } = header
   const isHostType = typ === undefined || typ === 'JWT' || (typeof typ === 'string' && typ.toUpperCase() === 'JWT')
   if (!isHostType) throw new PartywallError('ERR_TOKEN_TYPE')

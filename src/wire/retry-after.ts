@@ -1,7 +1,7 @@
 /** When a host that limits the rate wants the next call: `Retry-After`, or the reset headers of HipChat's API. */
 
 /** The longest wait a host may ask for; the shortest is 1 s. */
-export const MAX_RETRY_AFTER_SECONDS = 3600
+const MAX_RETRY_AFTER_SECONDS = 3600
 
 /**
  * @param headers lower-case names

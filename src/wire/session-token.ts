@@ -11,7 +11,7 @@ import { type CompactJws, type DecodedJws, decodeJws, type JsonRecord, signHs256
 import { checkClaims, recordOf, textOf, timeOf, wrongClaim } from './jwt.ts'
 
 /** 32 bytes derived for one identity and secret version; a `KeyObject` of them saves work. */
-export type SessionKey = KeyObject | Uint8Array
+type SessionKey = KeyObject | Uint8Array
 
 /** A verified session; times in epoch seconds. */
 export interface Session {
