@@ -13,68 +13,68 @@ export type ReadKey = (tenant: TenantUid, space: string, scope: string, key: str
 /** Keys in one statement; a tick with more makes several. */
 const MAX_KEYS = 200
 
-interface Waiter {
-  readonly promise: Promise<KvEntry | undefined>
-  readonly resolve: (entry: KvEntry | undefined) => void
-  readonly reject: (reason: unknown) => void
-}
-interface Batch {
+interface Read {
   readonly tenant: TenantUid
   readonly space: string
   readonly scope: string
-  readonly waiters: Map<string, Waiter>
+  readonly key: string
+  readonly resolve: (entry: KvEntry | undefined) => void
+  readonly reject: (reason: unknown) => void
 }
+type Reader = Pick<KvPort, 'get' | 'getMany'>
 
 /** A reader over `kv` that holds what one tick asks for until the microtask that sends it. */
-export function coalesceReads(kv: Pick<KvPort, 'get' | 'getMany'>): ReadKey {
-  const batches = new Map<string, Batch>()
+export function coalesceReads(kv: Reader): ReadKey {
+  let waiting: Read[] = []
+  const flush = (): void => {
+    const reads = waiting
+    waiting = []
+    sendAll(kv, reads)
+  }
+  return (tenant, space, scope, key) =>
+    new Promise((resolve, reject) => {
+      if (waiting.push({ tenant, space, scope, key, resolve, reject }) === 1) queueMicrotask(flush)
+    })
+}
 
-  return (tenant, space, scope, key) => {
+function sendAll(kv: Reader, reads: readonly Read[]): void {
+  const [first] = reads
+  if (first !== undefined && reads.length === 1) {
+    sendOne(kv, first)
+    return
+  }
+  const places = new Map<string, Read[]>()
+  for (const read of reads) {
     // Neither a UUID nor a space has a blank: no two places share a name.
-    const name = `${tenant} ${space} ${scope}`
-    let batch = batches.get(name)
-    if (batch === undefined || (batch.waiters.size >= MAX_KEYS && !batch.waiters.has(key))) {
-      const opened: Batch = { tenant, space, scope, waiters: new Map() }
-      batch = opened
-      batches.set(name, opened)
-      queueMicrotask(() => {
-        if (batches.get(name) === opened) batches.delete(name)
-        send(kv, opened)
-      })
-    }
-    let waiter = batch.waiters.get(key)
-    if (waiter === undefined) {
-      waiter = createWaiter()
-      batch.waiters.set(key, waiter)
-    }
-    return waiter.promise
+    const name = `${read.tenant} ${read.space} ${read.scope}`
+    const place = places.get(name)
+    if (place === undefined) places.set(name, [read])
+    else place.push(read)
+  }
+  for (const place of places.values()) {
+    for (let at = 0; at < place.length; at += MAX_KEYS) sendPlace(kv, place.slice(at, at + MAX_KEYS))
   }
 }
 
-function send(kv: Pick<KvPort, 'get' | 'getMany'>, { tenant, space, scope, waiters }: Batch): void {
-  const [first] = waiters
-  if (waiters.size === 1 && first !== undefined) {
-    const [key, waiter] = first
-    kv.get(tenant, space, scope, key).then(waiter.resolve, waiter.reject)
+/** @param reads at least one, all of the same place */
+function sendPlace(kv: Reader, reads: readonly Read[]): void {
+  const [first] = reads
+  if (first === undefined) return
+  if (reads.length === 1) {
+    sendOne(kv, first)
     return
   }
-  kv.getMany(tenant, space, scope, [...waiters.keys()]).then(
+  const keys = new Set(reads.map(read => read.key))
+  kv.getMany(first.tenant, first.space, first.scope, [...keys]).then(
     entries => {
-      for (const [key, waiter] of waiters) waiter.resolve(entries.get(key))
+      for (const read of reads) read.resolve(entries.get(read.key))
     },
     reason => {
-      for (const waiter of waiters.values()) waiter.reject(reason)
+      for (const read of reads) read.reject(reason)
     },
   )
 }
 
-function createWaiter(): Waiter {
-  let resolve: Waiter['resolve'] | undefined
-  let reject: Waiter['reject'] | undefined
-  const promise = new Promise<KvEntry | undefined>((onValue, onError) => {
-    resolve = onValue
-    reject = onError
-  })
-  if (resolve === undefined || reject === undefined) throw new TypeError('a promise runs its executor at once')
-  return { promise, resolve, reject }
+function sendOne(kv: Reader, { tenant, space, scope, key, resolve, reject }: Read): void {
+  kv.get(tenant, space, scope, key).then(resolve, reject)
 }

@@ -9,13 +9,14 @@
 import { maybeContext, type TenantContext } from './context.ts'
 import { openCursor, sealCursor } from './cursor.ts'
 import { PartywallError } from './errors.ts'
-import type { Clock, KvPort } from './ports.ts'
+import type { TenantUid } from './ids.ts'
+import type { Clock, KvEntry, KvPort } from './ports.ts'
 import { checkKey, checkPrefix, decodePath, encodePath, nestedName } from './scope-encoding.ts'
-import type { TenantStore } from './store.ts'
+import type { ListOptions, SetOptions, StoreEntry, StorePage, TenantStore } from './store.ts'
 import { readAll, readPage, type StoredRow } from './store-pages.ts'
 import { coalesceReads, type ReadKey } from './store-reads.ts'
 import { createTurns, type Turns } from './store-turns.ts'
-import { type Change, updateEntry } from './store-update.ts'
+import { type Cell, type Change, updateEntry } from './store-update.ts'
 import {
   checkKeyCount,
   checkLimit,
@@ -57,124 +58,155 @@ const sharedByPort = new WeakMap<KvPort, Shared>()
 export function createTenantStore(options: TenantStoreOptions): TenantStore {
   if (options.context === undefined || options.context === null) throw new TypeError('a store needs a tenant context')
   if (options.cursorKey.length < MIN_CURSOR_KEY_BYTES) throw new TypeError('a cursor key has at least 32 bytes')
-  return createScopedStore(options, sharedOf(options.kv), [])
+  return new ScopedStore(options, sharedOf(options.kv), [])
 }
 
-function createScopedStore(options: TenantStoreOptions, shared: Shared, parts: readonly string[]): TenantStore {
-  const { context, kv, space, cursorKey, clock } = options
-  const tenant = context.tenantUid
-  const scope = encodePath(parts)
-  const { check, read, write } = createGuards(context)
+/**
+ * One scope of one context. A class, since a store is made for each request and most requests use one method of it:
+ * making it must cost nothing.
+ */
+class ScopedStore implements TenantStore {
+  readonly #options: TenantStoreOptions
+  readonly #shared: Shared
+  readonly #parts: readonly string[]
+  readonly #tenant: TenantUid
+  readonly #scope: string
 
-  const set = (key: string, text: string, rules: { ttlSeconds?: number; ifVersion?: number }) =>
-    write(() => kv.set(tenant, space, scope, key, text, rules))
-  const remove = (key: string, rules: { ifVersion?: number }) => write(() => kv.del(tenant, space, scope, key, rules))
-  const entry = (key: string) => read(() => shared.read(tenant, space, scope, key))
-
-  return {
-    async get(key) {
-      checkKey(key)
-      const found = await entry(key)
-      return found === undefined ? undefined : decodeValue(found.value)
-    },
-
-    async getMany(keys) {
-      checkKeyCount(keys)
-      for (const key of keys) checkKey(key)
-      const found = await read(async () => (keys.length === 0 ? new Map() : kv.getMany(tenant, space, scope, keys)))
-      const values = new Map<string, JsonValue>()
-      for (const [key, { value }] of found) values.set(key, decodeValue(value))
-      return values
-    },
-
-    async entry(key) {
-      checkKey(key)
-      const found = await entry(key)
-      return found === undefined ? undefined : { value: decodeValue(found.value), version: found.version }
-    },
-
-    async set(key, value, setOptions) {
-      checkKey(key)
-      return set(key, encodeValue(value), checkSetOptions(setOptions))
-    },
-
-    async del(key, { ifVersion } = {}) {
-      checkKey(key)
-      return remove(key, ifVersion === undefined ? {} : { ifVersion: checkVersion(ifVersion) })
-    },
-
-    async update<T extends JsonValue>(
-      key: string,
-      change: (value: T | undefined) => T | undefined | Promise<T | undefined>,
-      { ttlSeconds }: { readonly ttlSeconds?: number } = {},
-    ) {
-      checkKey(key)
-      const rules = ttlSeconds === undefined ? {} : { ttlSeconds: checkTtl(ttlSeconds) }
-      const cell = {
-        read: () => entry(key),
-        write: (text: string, ifVersion: number) => set(key, text, { ...rules, ifVersion }),
-        remove: (ifVersion: number) => remove(key, { ifVersion }),
-      }
-      const turn = JSON.stringify([tenant, space, scope, key])
-      const stored = await shared.turns.run(turn, () => updateEntry(cell, change as Change, clock))
-      return stored as T | undefined
-    },
-
-    async list({ prefix = '', limit, cursor } = {}) {
-      checkPrefix(prefix)
-      const most = checkLimit(limit)
-      const place = { tenant, space, scope, prefix }
-      const after = cursor === undefined ? {} : { afterKey: openCursor(cursorKey, place, cursor) }
-      const page = await read(() => readPage(kv, { ...place, ...after }, most, check))
-      const last = page.more ? page.rows.at(-1) : undefined
-      return {
-        items: toRecord(page.rows, row => row.key),
-        ...(last === undefined ? {} : { cursor: sealCursor(cursorKey, place, last.key) }),
-      }
-    },
-
-    async all({ nested = false } = {}) {
-      const rows = await read(() => readAll(kv, { tenant, space, scope, below: nested }, check))
-      return toRecord(
-        rows,
-        nested ? row => nestedName([...decodePath(row.scope.slice(scope.length)), row.key]) : row => row.key,
-      )
-    },
-
-    narrow: part => createScopedStore(options, shared, [...parts, part]),
-
-    clear: () => write(() => kv.clear(tenant, space, scope)),
+  constructor(options: TenantStoreOptions, shared: Shared, parts: readonly string[]) {
+    this.#options = options
+    this.#shared = shared
+    this.#parts = parts
+    this.#tenant = options.context.tenantUid
+    this.#scope = encodePath(parts)
   }
-}
 
-/** The checks of the context around statements. They give a promise only when the registry has to be asked. */
-function createGuards(context: TenantContext) {
-  const check = (): void | Promise<void> => {
+  get(key: string): Promise<JsonValue | undefined> {
+    return this.#read(key).then(toValue)
+  }
+
+  async getMany(keys: readonly string[]): Promise<ReadonlyMap<string, JsonValue>> {
+    checkKeyCount(keys)
+    for (const key of keys) checkKey(key)
+    const { kv, space } = this.#options
+    const found = await this.#reading(async () =>
+      keys.length === 0 ? new Map() : kv.getMany(this.#tenant, space, this.#scope, keys),
+    )
+    const values = new Map<string, JsonValue>()
+    for (const [key, { value }] of found) values.set(key, decodeValue(value))
+    return values
+  }
+
+  async entry(key: string): Promise<StoreEntry | undefined> {
+    const found = await this.#read(key)
+    return found === undefined ? undefined : { value: decodeValue(found.value), version: found.version }
+  }
+
+  async set(key: string, value: JsonValue, options?: number | SetOptions): Promise<{ readonly version: number }> {
+    checkKey(key)
+    return this.#write(key, encodeValue(value), checkSetOptions(options))
+  }
+
+  async del(key: string, { ifVersion }: { readonly ifVersion?: number } = {}): Promise<boolean> {
+    checkKey(key)
+    return this.#remove(key, ifVersion === undefined ? {} : { ifVersion: checkVersion(ifVersion) })
+  }
+
+  async update<T extends JsonValue>(
+    key: string,
+    change: (value: T | undefined) => T | undefined | Promise<T | undefined>,
+    { ttlSeconds }: { readonly ttlSeconds?: number } = {},
+  ): Promise<T | undefined> {
+    checkKey(key)
+    const rules = ttlSeconds === undefined ? {} : { ttlSeconds: checkTtl(ttlSeconds) }
+    const cell: Cell = {
+      read: () => this.#read(key),
+      write: (text, ifVersion) => this.#write(key, text, { ...rules, ifVersion }),
+      remove: ifVersion => this.#remove(key, { ifVersion }),
+    }
+    const turn = JSON.stringify([this.#tenant, this.#options.space, this.#scope, key])
+    const run = () => updateEntry(cell, change as Change, this.#options.clock)
+    return (await this.#shared.turns.run(turn, run)) as T | undefined
+  }
+
+  async list({ prefix = '', limit, cursor }: ListOptions = {}): Promise<StorePage> {
+    checkPrefix(prefix)
+    const most = checkLimit(limit)
+    const { cursorKey, kv } = this.#options
+    const place = { ...this.#place(), prefix }
+    const after = cursor === undefined ? {} : { afterKey: openCursor(cursorKey, place, cursor) }
+    const page = await this.#reading(() => readPage(kv, { ...place, ...after }, most, () => this.#check()))
+    const last = page.more ? page.rows.at(-1) : undefined
+    return {
+      items: toRecord(page.rows, row => row.key),
+      ...(last === undefined ? {} : { cursor: sealCursor(cursorKey, place, last.key) }),
+    }
+  }
+
+  async all({ nested = false }: { readonly nested?: boolean } = {}): Promise<Readonly<Record<string, JsonValue>>> {
+    const wanted = { ...this.#place(), below: nested }
+    const rows = await this.#reading(() => readAll(this.#options.kv, wanted, () => this.#check()))
+    const pathOf = (row: StoredRow): string[] => decodePath(row.scope.slice(this.#scope.length))
+    return toRecord(rows, nested ? row => nestedName([...pathOf(row), row.key]) : row => row.key)
+  }
+
+  narrow(scope: string): TenantStore {
+    return new ScopedStore(this.#options, this.#shared, [...this.#parts, scope])
+  }
+
+  clear(): Promise<number> {
+    return this.#writing(() => this.#options.kv.clear(this.#tenant, this.#options.space, this.#scope))
+  }
+
+  #place() {
+    return { tenant: this.#tenant, space: this.#options.space, scope: this.#scope }
+  }
+
+  /** The hot path of `#reading`: one key, coalesced with the others of this tick. */
+  async #read(key: string): Promise<KvEntry | undefined> {
+    checkKey(key)
+    const before = this.#check()
+    if (before !== undefined) await before
+    const found = await this.#shared.read(this.#tenant, this.#options.space, this.#scope, key)
+    const after = this.#check()
+    if (after !== undefined) await after
+    return found
+  }
+
+  #write(key: string, text: string, rules: { ttlSeconds?: number; ifVersion?: number }) {
+    return this.#writing(() => this.#options.kv.set(this.#tenant, this.#options.space, this.#scope, key, text, rules))
+  }
+
+  #remove(key: string, rules: { ifVersion?: number }): Promise<boolean> {
+    return this.#writing(() => this.#options.kv.del(this.#tenant, this.#options.space, this.#scope, key, rules))
+  }
+
+  /** Live before the statement, and still live when its answer is handed out. */
+  async #reading<T>(statement: () => Promise<T>): Promise<T> {
+    await this.#check()
+    const answer = await statement()
+    await this.#check()
+    return answer
+  }
+
+  async #writing<T>(statement: () => Promise<T>): Promise<T> {
+    if (this.#options.context.mode === 'read-only') throw new PartywallError('ERR_TENANT_READ_ONLY')
+    const before = this.#check()
+    if (before !== undefined) await before
+    return statement()
+  }
+
+  /** Gives a promise only when the registry has to be asked. */
+  #check(): void | Promise<void> {
     const current = maybeContext()
-    if (current !== undefined && current.tenantUid !== context.tenantUid) {
+    if (current !== undefined && current.tenantUid !== this.#tenant) {
       throw new PartywallError('ERR_TENANT_CONTEXT_FOREIGN', { message: 'a store of another tenant was used here' })
     }
-    return context.ensureLive()
-  }
-  return {
-    check,
-    /** Live before the statement, and still live when its answer is handed out. */
-    async read<T>(statement: () => Promise<T>): Promise<T> {
-      const before = check()
-      if (before !== undefined) await before
-      const answer = await statement()
-      const after = check()
-      if (after !== undefined) await after
-      return answer
-    },
-    async write<T>(statement: () => Promise<T>): Promise<T> {
-      if (context.mode === 'read-only') throw new PartywallError('ERR_TENANT_READ_ONLY')
-      const before = check()
-      if (before !== undefined) await before
-      return statement()
-    },
+    return this.#options.context.ensureLive()
   }
 }
+
+const toValue = (entry: KvEntry | undefined): JsonValue | undefined =>
+  entry === undefined ? undefined : decodeValue(entry.value)
 
 function sharedOf(kv: KvPort): Shared {
   let shared = sharedByPort.get(kv)

@@ -81,10 +81,7 @@ const CLEAR_TO = clear('pw_kv_clear_to', 'and scope < $3')
 /** The key-value rows of all tenants, each call bound to one of them by the database. */
 export function createKv(app: BoundPool): KvPort {
   return {
-    async get(tenant, space, scope, key) {
-      const [row] = await app.query(tenant, GET, [space, scope, key])
-      return row === undefined ? undefined : toEntry(row)
-    },
+    get: (tenant, space, scope, key) => app.query(tenant, GET, [space, scope, key]).then(firstEntry),
 
     async getMany(tenant, space, scope, keys) {
       const rows = await app.query(tenant, GET_MANY, [space, scope, textArray(keys)])
@@ -153,6 +150,8 @@ function listCall(
 /** The later of two texts in byte order; JavaScript's own comparison sees UTF-16. */
 const later = (one: string, other: string): string =>
   Buffer.compare(Buffer.from(one), Buffer.from(other)) < 0 ? other : one
+
+const firstEntry = ([row]: readonly Row[]): KvEntry | undefined => (row === undefined ? undefined : toEntry(row))
 
 const toEntry = (row: Row): KvEntry => ({ value: text(row, 0), version: Number(text(row, 1)) })
 
