@@ -65,7 +65,7 @@ export function createKoaGuard(guard: Guard, options: KoaOptions = {}): KoaMiddl
     checkServer(context)
     const startedAt = performance.now()
     const view = viewOf(context)
-    const guarded = await admit(guard, context, view, options)
+    const guarded = await admit(guard, context, view, startedAt, options)
     if (guarded === undefined) return
     if (!releaseWithResponse(context.res, guarded)) return
     attach(context, guarded.properties)
@@ -93,6 +93,7 @@ async function admit(
   guard: Guard,
   context: KoaContext,
   view: RequestView,
+  startedAt: number,
   options: KoaOptions,
 ): Promise<Guarded | undefined> {
   try {
@@ -101,7 +102,9 @@ async function admit(
   } catch (error) {
     if (!isPartywallError(error)) throw carryHeaders(error, PRIVATE_HEADERS)
     if (error.status >= 500) options.onError?.(error, view)
-    writeToKoa(context, errorAnswer(error))
+    const answer = errorAnswer(error)
+    writeToKoa(context, answer)
+    options.onAnswer?.({ view, status: answer.status, tenant: undefined, startedAt })
     return undefined
   }
 }
@@ -134,9 +137,14 @@ function reportWhenClosed(
   context.res.once('close', () => onAnswer({ view, status: context.res.statusCode, tenant: id, startedAt }))
 }
 
-/** Koa takes every header off before it answers an error; those in `error.headers` it sets again. */
+/**
+ * Koa takes every header off before it answers an error; those in `error.headers` it sets again. What cannot take properties gets
+ * a shell that can: Koa leaves a thrown `undefined` unanswered, and fails on a frozen error with an unhandled rejection.
+ */
 function carryHeaders(error: unknown, headers: readonly string[]): unknown {
-  if (typeof error !== 'object' || error === null) return error
+  if (typeof error !== 'object' || error === null || !Object.isExtensible(error)) {
+    return carryHeaders(new PartywallError('ERR_HANDLER_FAILED', { cause: error }), headers)
+  }
   const own = (error as { headers?: unknown }).headers
   const carried: Record<string, unknown> = { ...(typeof own === 'object' ? own : {}) }
   for (let index = 0; index < headers.length; index += 2) carried[headers[index] ?? ''] = headers[index + 1]
