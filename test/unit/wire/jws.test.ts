@@ -1,38 +1,10 @@
-// wire/jws: published vectors, the single spelling of a token, pinned algorithms, keys that can never verify.
+// wire/jws: the single spelling of a token, pinned algorithms, keys that can never verify.
 import assert from 'node:assert/strict'
-import crypto, {
-  createPublicKey,
-  createSecretKey,
-  generateKeyPairSync,
-  type JsonWebKey,
-  type KeyObject,
-} from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import crypto, { createPublicKey, createSecretKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
 import { test } from 'node:test'
 import { isPartywallError } from '../../../src/core/errors.ts'
-import {
-  decodeJws,
-  hs256Key,
-  type JwsAlgorithm,
-  signHs256,
-  signRs256,
-  splitJws,
-  verifyJws,
-} from '../../../src/wire/jws.ts'
-
-interface Vector {
-  readonly id: number
-  readonly what: string
-  readonly alg: string
-  readonly key: number
-  readonly result: 'valid' | 'invalid' | 'either'
-  readonly jws: string
-}
-const published = JSON.parse(readFileSync(new URL('../../vectors/jws.json', import.meta.url), 'utf8')) as {
-  readonly keys: readonly (JsonWebKey & { k?: string })[]
-  readonly vectors: readonly Vector[]
-}
+import { decodeJws, hs256Key, signHs256, signRs256, splitJws, verifyJws } from '../../../src/wire/jws.ts'
 
 const secret = 'a-shared-secret-of-a-good-length-0123456789'
 const claims = { iss: 'tenant-a', iat: 1_700_000_000, exp: 1_700_000_900, context: { room_id: 7 } }
@@ -50,41 +22,6 @@ const check = (token: string, key: string | KeyObject | Uint8Array | undefined =
   verifyJws(decodeJws(token), { algorithm: 'HS256', key })
 const refuses = (work: () => unknown, code: string) =>
   assert.throws(work, error => isPartywallError(error) && error.code === code && error.status === 401)
-
-test('B 18: all 277 published vectors are answered as demanded', () => {
-  assert.equal(published.vectors.length, 277)
-  const keys = published.keys.map(jwk =>
-    jwk.kty === 'oct'
-      ? createSecretKey(Buffer.from(jwk.k ?? '', 'base64url'))
-      : createPublicKey({ key: jwk, format: 'jwk' }),
-  )
-  const wrong: string[] = []
-  for (const vector of published.vectors) {
-    // A vector that names an algorithm we do not have is tried under both that we have.
-    const pinned: readonly JwsAlgorithm[] =
-      vector.alg === 'HS256' || vector.alg === 'RS256' ? [vector.alg] : ['HS256', 'RS256']
-    for (const algorithm of pinned) {
-      const answer = answerOf(() => verifyJws(vector.jws, { algorithm, key: keys[vector.key] }))
-      const expected = vector.result === 'either' ? answer : vector.result
-      if (answer !== expected) wrong.push(`${vector.id} ${vector.what} (${algorithm}): ${answer}, not ${expected}`)
-    }
-  }
-  assert.deepEqual(wrong, [])
-})
-
-test('B 18: of the vectors that may be answered either way, those with stray characters are refused', () => {
-  const key = createSecretKey(Buffer.from(published.keys[7]?.k ?? '', 'base64url'))
-  const answers = published.vectors
-    .filter(vector => vector.result === 'either')
-    .map(({ id, jws }) => [id, answerOf(() => verifyJws(jws, { algorithm: 'HS256', key }))])
-  // 367 and 370 are byte-identical to the valid vector 357.
-  assert.deepEqual(answers, [
-    [367, 'valid'],
-    [370, 'valid'],
-    [372, 'invalid'],
-    [373, 'invalid'],
-  ])
-})
 
 test('B 18: takes exactly three parts', () => {
   for (const token of ['', '.', '..', good.replace(/\.[^.]*$/, ''), `${good}.`, `${good}.x`, `.${good}`, 'a.b', 'abc'])
@@ -354,13 +291,3 @@ test('what decoding returns stays as it is when the next token is decoded', () =
   assert.deepEqual(first.signature, copy)
   assert.deepEqual(first.claims, claims)
 })
-
-function answerOf(work: () => void): 'valid' | 'invalid' {
-  try {
-    work()
-    return 'valid'
-  } catch (error) {
-    assert.ok(isPartywallError(error) && error.status === 401, String(error))
-    return 'invalid'
-  }
-}
