@@ -140,6 +140,16 @@ test('Ctrl-C in the terminal of an app reaches neither keeper nor server', async
   })
 })
 
+test('when everyone is asked to end, the server may be first, and nobody starts another', async t => {
+  const app = await startApp(t, folder)
+  const keeper = await keeperOf(folder)
+  for (const pid of [keeper, await postmasterOf(folder)]) signal(pid, 'SIGTERM')
+  await eventually('the server ends', async () => (await serverOf(folder)).length === 0)
+  assert.equal(await app.ask('close'), 'closed')
+  assert.doesNotMatch(app.errors, /keeper-lost/)
+  await eventually('the keeper ends', async () => !(await keepersOf(folder)).includes(keeper))
+})
+
 test('neither keeper nor server sees the environment of the app', async t => {
   await startApp(t, folder, { environment: { PARTYWALL_KEYS: 'first:secret' } })
   for (const pid of [await keeperOf(folder), await postmasterOf(folder)]) {
@@ -227,7 +237,7 @@ async function startApp(t: Cleanup, path: string, options: AppOptions = {}): Pro
 
 /** What still runs in the folder when a test has ended, or failed. */
 async function killAll(path: string): Promise<void> {
-  for (const pid of await processesIn(homeOf(path).root, undefined)) signal(pid, 'SIGKILL')
+  for (const pid of await keepersOf(path)) signal(pid, 'SIGKILL')
   await eventually('nothing is left', async () => {
     const left = await serverOf(path)
     for (const pid of left) signal(pid, 'SIGKILL')
@@ -241,26 +251,31 @@ async function postmasterOf(path: string): Promise<number> {
   return Number.parseInt(await readFile(join(homeOf(path).data, 'postmaster.pid'), 'utf8'), 10)
 }
 
-/** The keeper leads its session and stays in the folder. */
 async function keeperOf(path: string): Promise<number> {
-  for (const pid of await processesIn(homeOf(path).root, undefined)) {
-    if ((await statusOf(pid, SESSION)) === pid) return pid
+  const [keeper] = await keepersOf(path)
+  if (keeper === undefined) throw new Error('no keeper runs')
+  return keeper
+}
+
+/** Keepers carry their folder in their command line. */
+async function keepersOf(path: string): Promise<number[]> {
+  const found: number[] = []
+  for (const pid of await processesIn('/', undefined)) {
+    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+    if (command.includes('keeper.') && command.includes(JSON.stringify(path))) found.push(pid)
   }
-  throw new Error('no keeper runs')
+  return found
 }
 
 async function guardsOf(keeper: number): Promise<number[]> {
   const guards: number[] = []
-  for (const pid of await processesIn('/', undefined)) if ((await statusOf(pid, PARENT)) === keeper) guards.push(pid)
+  for (const pid of await processesIn('/', undefined)) if ((await parentOf(pid)) === keeper) guards.push(pid)
   return guards
 }
 
-const PARENT = 1
-const SESSION = 3
-/** A number of /proc/<pid>/stat, counted from after the name. */
-async function statusOf(pid: number, field: number): Promise<number> {
+async function parentOf(pid: number): Promise<number> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-  return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[field])
+  return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[1])
 }
 
 const exists = (path: string): Promise<boolean> =>

@@ -46,7 +46,8 @@ export async function locateBinaries(environment: NodeJS.ProcessEnv = process.en
  */
 export async function prepareBinaries(located: Located, runAs: RunAs, folder: string): Promise<Binaries> {
   const links = located.native === undefined ? [] : await missingLinks(located.native)
-  const canLinkBeside = process.platform === 'linux'
+  // The search path is a list with these separators.
+  const canLinkBeside = process.platform === 'linux' && !/[:;]/.test(folder + located.native)
   if (links.length === 0 || canLinkBeside) {
     const environment = located.native === undefined ? {} : await linkBeside(located.native, links, folder)
     const outcome = await askVersion(located.bin, runAs, environment)

@@ -22,30 +22,31 @@ export interface HeldServer {
 export async function holdServer(home: Home, order: KeeperOrder, logger: Logger): Promise<HeldServer> {
   const closing = new AbortController()
   const first = await linkToKeeper(home, order, logger)
-  let link: Promise<KeeperLink | undefined> = Promise.resolve(first)
+  let current: KeeperLink | undefined
   let closed: Promise<void> | undefined
 
-  function watch(current: KeeperLink): KeeperLink {
-    current.ended.then(() => {
-      if (closing.signal.aborted) return
+  function watch(link: KeeperLink): void {
+    current = link
+    void link.ended.then(() => {
+      current = undefined
+      if (closing.signal.aborted) return undefined
       logger.warn('embedded.keeper-lost', { folder: home.root })
-      link = regain().then(found => (found === undefined ? undefined : watch(found)))
-    }, undefined)
-    return current
+      return regain()
+    })
   }
 
-  async function regain(): Promise<KeeperLink | undefined> {
+  async function regain(): Promise<void> {
     for (let pause = FIRST_PAUSE_MS; !closing.signal.aborted; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
       try {
-        const found = await linkToKeeper(home, order, logger)
-        logger.info('embedded.ready', { version: found.ready.version, isRestart: true })
-        return found
+        const link = await linkToKeeper(home, order, logger)
+        if (closing.signal.aborted) return await link.close()
+        logger.info('embedded.ready', { version: link.ready.version, isRestart: true })
+        return watch(link)
       } catch (error) {
         logger.error('embedded.restart-failed', { error, nextTryMs: pause })
       }
-      await delay(pause, undefined, { signal: closing.signal, ref: false }).catch(() => undefined)
+      await sleep(pause, closing.signal)
     }
-    return undefined
   }
 
   watch(first)
@@ -53,8 +54,17 @@ export async function holdServer(home: Home, order: KeeperOrder, logger: Logger)
     ready: first.ready,
     close() {
       closing.abort()
-      closed ??= link.then(current => current?.close())
+      closed ??= current?.close() ?? Promise.resolve()
       return closed
     },
+  }
+}
+
+/** Ends early, without an error, when `signal` aborts; keeps no process alive. */
+async function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+  try {
+    await delay(milliseconds, undefined, { signal, ref: false })
+  } catch (error) {
+    if (!signal.aborted) throw error
   }
 }

@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { open } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
-import { extname } from 'node:path'
+import { extname, parse } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { PartywallError } from '../../core/errors.ts'
@@ -24,6 +24,9 @@ import { baseEnvironment } from './run-as.ts'
 
 /** A stopping server holds the folder for at most 40 s. */
 const FIND_MS = 90_000
+/** An app that is asked to end has 8 s for everything. */
+const CLOSE_MS = 5000
+const GREETING_MS = 30_000
 const LOOK_AGAIN_MS = 25
 /** How often to look for the keeper that was faster before starting one of our own again. */
 const LOOKS = 20
@@ -34,7 +37,7 @@ export interface KeeperLink {
   readonly ready: Ready
   /** Resolves when the connection has ended, by us or by the keeper. */
   readonly ended: Promise<void>
-  /** Leaves orderly. Resolves, when we were the last, after the server has stopped. */
+  /** Leaves orderly. Resolves, when we were the last, after the server has stopped, or after 5 s. */
   close(): Promise<void>
 }
 
@@ -114,9 +117,12 @@ function createLink(socket: Socket, ready: Ready, ended: Promise<void>): KeeperL
     ready,
     ended,
     close() {
+      if (socket.destroyed) return ended
       socket.ref()
-      if (!socket.destroyed) socket.end(`${CLOSE}\n`)
-      return ended
+      socket.end(`${CLOSE}\n`)
+      // A slow disk: the keeper stops the server without us.
+      const patience = setTimeout(() => socket.destroy(), CLOSE_MS)
+      return ended.then(() => clearTimeout(patience))
     },
   }
 }
@@ -129,7 +135,8 @@ async function startKeeper(home: Home, order: KeeperOrder): Promise<KeeperGreeti
   const log = await open(home.keeperLog, 'a', 0o600)
   try {
     const child = spawn(process.execPath, ['--max-semi-space-size=1', ...loader, file, JSON.stringify(order)], {
-      cwd: home.root,
+      // Not the data folder: a program whose working folder is removed while it starts can hang.
+      cwd: parse(home.root).root,
       detached: true,
       env: baseEnvironment(),
       stdio: ['ignore', 'pipe', log.fd],
@@ -145,7 +152,12 @@ function awaitGreeting(child: ChildProcess, home: Home): Promise<KeeperGreeting>
   return new Promise((resolve, reject) => {
     const output = child.stdout
     if (output === null) throw new TypeError('the keeper needs a pipe for its greeting')
+    const patience = setTimeout(() => {
+      child.kill('SIGKILL')
+      reject(unavailable(`The keeper of the database says nothing; see ${home.keeperLog}.`))
+    }, GREETING_MS)
     child.once('error', error => reject(unavailable('The keeper of the database cannot be started.', error)))
+    output.once('close', () => clearTimeout(patience))
     output.once('close', () => readIfPresent(home.keeperLog).then(text => reject(silent(text)), reject))
     onLines(output, line => {
       try {

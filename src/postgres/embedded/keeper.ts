@@ -50,17 +50,11 @@ async function serve(home: Home, order: KeeperOrder): Promise<void> {
     if (isStopping) return
     isStopping = true
     audience.shut()
-    // A failed start is told by the one who awaits it below.
-    Promise.resolve(starting)
-      .then(server => server?.stop())
-      .then(
-        () => process.exit(0),
-        () => undefined,
-      )
+    void endWith(starting)
   }
   const audience = createAudience(order.graceMs, stop)
   const place = await listen(audience, home, settled.place, runAs)
-  handleSignals(audience, stop)
+  const farewell = handleSignals(audience, stop)
   greet({ kind: 'listening' })
   starting = bringUp(audience, home, place, order, runAs)
   const server = await starting.catch(async error => {
@@ -68,9 +62,21 @@ async function serve(home: Home, order: KeeperOrder): Promise<void> {
     process.exit(1)
   })
   await server.ended
-  if (isStopping) return
+  // Asked to end as everybody was, the server may be faster than the apps: they shall not start another.
+  if (isStopping || farewell.isAsked) return
   console.error(new Date().toISOString(), 'the database server ended by itself')
   process.exit(1)
+}
+
+/** Our end closes the connections of those who wait for it, and frees the lock. */
+async function endWith(starting: Promise<Server> | undefined): Promise<void> {
+  try {
+    await (await starting)?.stop()
+    process.exit(0)
+  } catch (error) {
+    console.error(new Date().toISOString(), error)
+    process.exit(1)
+  }
 }
 
 async function bringUp(
@@ -110,14 +116,17 @@ async function listen(audience: Audience, home: Home, place: Place, runAs: RunAs
   return place
 }
 
-/** The system's request to end reaches apps at the same time: they get a moment to finish. */
-function handleSignals(audience: Audience, stop: () => void): void {
-  const farewell = () => {
+/** The system's request to end reaches apps and server at the same time: apps get a moment to finish. */
+function handleSignals(audience: Audience, stop: () => void): { readonly isAsked: boolean } {
+  const farewell = { isAsked: false }
+  const ask = () => {
+    farewell.isAsked = true
     setTimeout(stop, audience.isEmpty ? 0 : FAREWELL_MS)
   }
-  process.on('SIGTERM', farewell)
-  process.on('SIGINT', farewell)
+  process.on('SIGTERM', ask)
+  process.on('SIGINT', ask)
   process.on('SIGHUP', () => undefined)
+  return farewell
 }
 
 function failure(error: unknown): Extract<KeeperMessage, { kind: 'failed' }> {
