@@ -22,10 +22,11 @@ const RULES: Readonly<Record<string, Rule>> = {
   postgres: { values: ['core'] },
   jobs: { values: ['core', 'postgres'] },
   http: { values: ['core'] },
-  adapters: { values: ['http'], types: ['core'] },
+  adapters: { values: ['http', 'core/errors'], types: ['core'] },
   host: { values: ['wire'], types: ['core'] },
   testing: { values: ['index', 'host', 'core/errors'], types: ['core', 'postgres', 'http'] },
   cli: { values: ['index', 'postgres', 'core'] },
+  configuration: { values: ['core', 'http', 'jobs', 'postgres'] },
   // The composition root and the public entry see everything.
   app: { values: ['*'] },
   index: { values: ['*'] },

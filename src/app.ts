@@ -1,0 +1,263 @@
+/**
+ * The composition root: makes an app out of the parts. The only file that knows all of them; no part knows this one.
+ */
+
+import { hkdfSync } from 'node:crypto'
+import { createKoaGuard, type KoaMiddleware } from './adapters/koa.ts'
+import { type AppOptions, type Configuration, readConfiguration } from './configuration.ts'
+import { type AccessLog, createAccessLog } from './core/access-log.ts'
+import { createBinder } from './core/bind.ts'
+import type { TenantContext } from './core/context.ts'
+import type { DialectDeps } from './core/dialect.ts'
+import { PartywallError } from './core/errors.ts'
+import { createLogger } from './core/log.ts'
+import type { Inbox, Jobs, Logger, WorkHandler } from './core/ports.ts'
+import { systemClock, systemRandom } from './core/system.ts'
+import type { DialectId, IdentityKey } from './core/tenant.ts'
+import { createTenantStore } from './core/tenant-store.ts'
+import { createTokens } from './core/tokens.ts'
+import { createHipchatAddon, type HipchatAddon } from './dialects/hipchat/addon.ts'
+import type { HipchatAddonOptions } from './dialects/hipchat/options.ts'
+import { createFloodGate } from './http/flood-gate.ts'
+import { createTenantLimits, limitBinder } from './http/limits.ts'
+import { watchLoop } from './http/loop-watch.ts'
+import type { AnswerListener } from './http/node-handler.ts'
+import { createOutbound } from './http/outbound.ts'
+import { createRouter, type ErrorListener } from './http/router.ts'
+import type { Answer, Guard, Mountable, Route } from './http/view.ts'
+import { createDeadLetters, type DeadLetters } from './jobs/dead-letters.ts'
+import { createDispatcher } from './jobs/dispatcher.ts'
+import { createHandlerTable } from './jobs/handlers.ts'
+import { createInbox } from './jobs/inbox.ts'
+import { createJobs } from './jobs/jobs.ts'
+import { createScheduleFirer } from './jobs/schedules.ts'
+import { keyProvider } from './postgres/keys.ts'
+import { createKv } from './postgres/kv.ts'
+import { type OpenDatabase, openDatabase } from './postgres/open.ts'
+import { createRegistry } from './postgres/registry.ts'
+import { createRetention } from './postgres/retention.ts'
+import { createDataKeys } from './postgres/secrets.ts'
+import { createTenantSql, type TenantSql } from './postgres/sql-tag.ts'
+import { createTokenStore } from './postgres/token-store.ts'
+
+export type HipchatOptions = Omit<HipchatAddonOptions, 'insecureHosts'>
+
+export interface HipchatApp extends HipchatAddon {
+  /** Koa middleware for routes of your own: proves the tenant, puts `tenant`, `authentication`, `tenantStore` ... on `ctx`. */
+  authenticate(): KoaMiddleware
+}
+
+export interface App extends Mountable {
+  readonly key: string
+  readonly baseUrl: string
+  /** Adds a HipChat add-on. @throws ERR_DESCRIPTOR_INVALID · TypeError after the first request */
+  hipchat(options: HipchatOptions): HipchatApp
+  /** Names a handler for `jobs`. @throws TypeError when the name is taken */
+  job(name: string, handler: WorkHandler): void
+  readonly jobs: Jobs
+  /** Waits for deliveries of a tenant; for tests and probes. */
+  readonly deliveries: Pick<Inbox, 'idle'>
+  readonly deadLetters: DeadLetters
+  /** SQL on your own protected tables, bound to the current tenant. */
+  readonly sql: TenantSql
+  /** Runs `work` bound to an installation, from a script or a timer. @throws ERR_TENANT_UNKNOWN, ERR_TENANT_DISABLED */
+  runAs<T>(
+    installation: { readonly dialect: DialectId; readonly id: string },
+    work: (context: TenantContext) => Promise<T>,
+  ): Promise<T>
+  /** Resolves when the store answers; what a health check asks. @throws ERR_STORE_UNAVAILABLE */
+  ready(): Promise<void>
+  /** Stops taking work, lets what runs finish (at most `graceMs`, default 5,000), closes every connection. Safe to call twice. */
+  close(graceMs?: number): Promise<void>
+}
+
+const READY = { name: 'app_ready', text: 'select 1 from pw.epoch' }
+
+/**
+ * Starts an app: database, registry, dispatcher. Add-ons are added afterwards and before the first request.
+ *
+ * @throws ERR_CONFIG, ERR_KEYS_MISSING, ERR_WALL_UNSAFE_ROLE, ERR_DATABASE_NOT_PREPARED and others: the message says what to do
+ * @example
+ * const app = await createApp({ key: 'com.example.greeter', baseUrl: 'https://greeter.example.com' })
+ */
+export async function createApp(options: AppOptions): Promise<App> {
+  const configuration = readConfiguration(options, process.env)
+  const logger = options.logger ?? createLogger({ level: configuration.logLevel })
+  const keys = options.keys ?? (await keyProvider({ env: process.env, production: configuration.isProduction }))
+  const database = await openDatabase({ logger, ...options.database })
+  try {
+    return await assemble(options, configuration, logger, database, keys)
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+async function assemble(
+  options: AppOptions,
+  configuration: Configuration,
+  logger: Logger,
+  database: OpenDatabase,
+  keys: NonNullable<AppOptions['keys']>,
+): Promise<App> {
+  const clock = options.clock ?? systemClock
+  const random = options.random ?? systemRandom
+  const { app: spec, developmentHosts, jobs: settings, retention: policy } = configuration
+
+  // Tenants.
+  const dataKeys = createDataKeys({ keys })
+  const registry = createRegistry({ database, dataKeys, clock, logger, retention: policy })
+  const binder = createBinder({ registry })
+  const retention = createRetention({ database, logger, clock, retention: policy })
+  const tokens = createTokens({
+    store: createTokenStore({ database, dataKeys }),
+    clock,
+    random,
+    logger,
+    isCurrent: identity => registry.isCurrent(identity),
+  })
+  registry.onRevoked(({ identity }) => tokens.forget({ uid: identity }))
+
+  // Work.
+  const handlers = createHandlerTable()
+  const schedules = createScheduleFirer({ database, clock, logger, handlerNames: handlers.names, settings })
+  const dispatcher = createDispatcher({
+    database,
+    registry,
+    binder,
+    handlers,
+    logger,
+    random: () => random.bytes(4).readUInt32BE() / 2 ** 32,
+    settings,
+    fireSchedules: schedules.fire,
+  })
+  const inbox = createInbox({ database, dispatcher, clock, settings })
+  const jobs = createJobs({ database, dispatcher, clock, settings })
+
+  // The way in and the way out.
+  const loop = watchLoop(clock)
+  const gate = createFloodGate(clock, loop.lagMs, options.limits)
+  const outbound = createOutbound({ allowPrivate: developmentHosts, allowHttp: developmentHosts })
+  const accessLog = options.requestLog === false ? undefined : createAccessLog()
+  const onError: ErrorListener = (error, view) => logger.error('request-failed', { method: view.method, error })
+
+  // Storage.
+  const kv = createKv(database.app)
+  const cursorKey = Buffer.from(hkdfSync('sha256', keys.current.key, '', 'partywall cursor', 32))
+  const deps: DialectDeps = {
+    app: spec,
+    registry,
+    binder: limitBinder(binder, createTenantLimits(clock, tenantLimitsOf(options.limits))),
+    tokens,
+    outbound,
+    inbox,
+    jobs,
+    handlers,
+    clock,
+    random,
+    logger,
+    storeOf: (context, space) => createTenantStore({ context, kv, space, cursorKey, clock }),
+    eraseIfDue: identity => retention.eraseIfDue(identity),
+  }
+
+  const addons: { readonly key: string; readonly routes: readonly Route[]; freeze(): void }[] = []
+  let routes: Mountable | undefined
+  const serve = (): Mountable => {
+    if (routes !== undefined) return routes
+    for (const addon of addons) addon.freeze()
+    routes = gate.protectApp(
+      createRouter(
+        addons.flatMap(addon => addon.routes),
+        configuration.basePath,
+        onError,
+      ),
+    )
+    return routes
+  }
+
+  await registry.start()
+  await dispatcher.start()
+  retention.start()
+
+  let closing: Promise<void> | undefined
+  const app: App = {
+    key: spec.key,
+    baseUrl: spec.baseUrl,
+    hipchat(addonOptions) {
+      if (routes !== undefined) throw new TypeError('the app serves already; add its add-ons before the first request')
+      const addon = createHipchatAddon({ ...addonOptions, insecureHosts: developmentHosts }, deps)
+      if (addons.some(one => one.key === addon.key)) throw new TypeError(`two add-ons have the key ${addon.key}`)
+      addons.push(addon)
+      return withKoa(addon, guard => gate.protectGuard(guard), onError, accessLog)
+    },
+    job: (name, handler) => handlers.set(`app:${spec.key}:${spec.environment}:${name}`, handler),
+    jobs: namedJobs(jobs, `app:${spec.key}:${spec.environment}`),
+    deliveries: inbox,
+    deadLetters: createDeadLetters(database.app, () => dispatcher.lookSoon()),
+    sql: createTenantSql(database),
+    async runAs({ dialect, id }, work) {
+      const key: IdentityKey = { app: spec.key, environment: spec.environment, dialect, externalId: id }
+      const identity = await registry.find(key)
+      if (identity === undefined) throw new PartywallError('ERR_TENANT_UNKNOWN')
+      return binder.run(identity, work)
+    },
+    async ready() {
+      await database.system.query(READY, [])
+    },
+    handle(view) {
+      if (closing !== undefined) throw new PartywallError('ERR_SHUTTING_DOWN', { retryAfterSeconds: 5 })
+      const startedAt = accessLog === undefined ? 0 : performance.now()
+      const answer = serve().handle(view)
+      if (answer === undefined || accessLog === undefined) return answer
+      const note = (made: Answer): Answer => {
+        accessLog.add(made.tenant, view.method, view.target, made.status, performance.now() - startedAt)
+        return made
+      }
+      return answer instanceof Promise ? answer.then(note) : note(answer)
+    },
+    close(graceMs = 5000) {
+      closing ??= closeAll(graceMs)
+      return closing
+    },
+  }
+  return app
+
+  async function closeAll(graceMs: number): Promise<void> {
+    loop.stop()
+    await retention.close()
+    await dispatcher.close(graceMs)
+    binder.close()
+    await registry.close()
+    await outbound.close()
+    accessLog?.flush()
+    await database.close()
+  }
+}
+
+/** Adds what needs an adapter; the dialect knows none. */
+function withKoa(
+  addon: HipchatAddon,
+  protect: (guard: Guard) => Guard,
+  onError: ErrorListener,
+  accessLog: AccessLog | undefined,
+): HipchatApp {
+  const onAnswer: AnswerListener = ({ view, status, tenant, startedAt }) =>
+    accessLog?.add(tenant, view.method, view.target, status, performance.now() - startedAt)
+  const guard = protect(addon.guard())
+  const methods = {
+    authenticate: () => createKoaGuard(guard, accessLog === undefined ? { onError } : { onError, onAnswer }),
+  }
+  return Object.defineProperties(methods, Object.getOwnPropertyDescriptors(addon)) as HipchatApp
+}
+
+/** Handlers of an app's jobs are named within the app, so that apps on one database never run each other's. */
+const namedJobs = (jobs: Jobs, prefix: string): Jobs => ({
+  enqueue: (context, job) => jobs.enqueue(context, { ...job, handler: `${prefix}:${job.handler}` }),
+  schedule: (context, schedule) => jobs.schedule(context, { ...schedule, handler: `${prefix}:${schedule.handler}` }),
+  unschedule: (context, name) => jobs.unschedule(context, name),
+})
+
+function tenantLimitsOf(limits: AppOptions['limits'] = {}) {
+  const { inFlight, perSecond, burst } = limits
+  return Object.fromEntries(Object.entries({ inFlight, perSecond, burst }).filter(([, value]) => value !== undefined))
+}

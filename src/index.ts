@@ -1,0 +1,15 @@
+/** Public exports of `partywall`. A bare import loads what every app needs and no more; other parts have subpaths. */
+
+export { type App, createApp, type HipchatApp, type HipchatOptions } from './app.ts'
+export type { AppOptions } from './configuration.ts'
+export { currentContext, type TenantContext } from './core/context.ts'
+export type { AppSpec } from './core/dialect.ts'
+export { ERRORS, type ErrorCode, isPartywallError, PartywallError } from './core/errors.ts'
+export type { IdentityUid, TenantUid } from './core/ids.ts'
+export { createLogger } from './core/log.ts'
+export type { Clock, KeyProvider, Logger, Random, Work, WorkHandler } from './core/ports.ts'
+export type { ListOptions, SetOptions, StoreEntry, StorePage, TenantStore } from './core/store.ts'
+export type { JsonObject, JsonValue } from './core/tenant.ts'
+export { type Listening, listen, serverOptions } from './http/server.ts'
+export type { Answer, Guard, Guarded, Mountable, RequestView } from './http/view.ts'
+export type { DeadLetter, DeadLetters } from './jobs/dead-letters.ts'
