@@ -68,13 +68,17 @@ export function createHipchatAddon(options: HipchatAddonOptions, ports: DialectD
   let isFrozen = false
   let descriptor: JsonObject | undefined
 
+  // Add-ons and environments that share a database never run each other's work.
+  const work = `hipchat:${settings.key}:${settings.environment}`
+
   const deps: WebhookDeps = {
     ...ports,
     settings,
     definitions,
     replies: createReplies(ports.random),
-    webhookHandler: `hipchat:${settings.key}:webhook`,
-    installHandler: `hipchat:${settings.key}:installed`,
+    webhookHandler: `${work}:webhook`,
+    installHandler: `${work}:installed`,
+    uninstallHandler: `${work}:uninstalled`,
     hasInstallListeners: () => installed.length > 0,
     runUninstallListeners: context => runListeners(uninstalled, context, deps),
   }

@@ -16,6 +16,8 @@ export interface LifecycleDeps extends DialectDeps {
   readonly settings: AddonSettings
   /** Handler name of the deliveries that run `onInstalled`. */
   readonly installHandler: string
+  /** Under this name the dead letters of `onUninstalled` listeners are kept. */
+  readonly uninstallHandler: string
   readonly hasInstallListeners: () => boolean
   /** Runs every `onUninstalled` listener; rejects when one failed. */
   readonly runUninstallListeners: (context: TenantContext) => Promise<void>
@@ -65,7 +67,7 @@ async function runListeners(identity: IdentityRecord, deps: LifecycleDeps): Prom
 async function bury(context: TenantContext, error: unknown, deps: LifecycleDeps): Promise<void> {
   const payload = JSON.stringify({ tenant: context.identity.externalId })
   try {
-    await deps.inbox.bury(context, { handler: `hipchat:${deps.settings.key}:uninstalled`, payload, error })
+    await deps.inbox.bury(context, { handler: deps.uninstallHandler, payload, error })
   } catch (cause) {
     // The uninstall stands whether or not its dead letter could be written.
     deps.logger.error('hipchat-dead-letter-failed', { tenant: context.identity.externalId, error: cause })

@@ -210,6 +210,11 @@ test('a signature that fails against a cached entry costs one fresh look', async
   await world.install('a', { secret: 'another-secret' })
   world.registry.hooks.cached = stale
   assert.equal(await status(world, world.sign('a')), 200)
+  const key = stale ?? assert.fail()
+  await world.registry.apply({ kind: 'disable', key, at: world.time.now, reason: 'test' })
+  world.registry.hooks.cached = await world.identity('a')
+  await world.registry.apply({ kind: 'enable', key, at: world.time.now, reason: 'test' })
+  assert.equal(await status(world, world.sign('a')), 200, 'the same for one that was disabled a moment ago')
 })
 
 test('an uninstalled or disabled tenant is refused, also with a good token', async () => {

@@ -356,7 +356,7 @@ test('an uninstall listener that fails goes to the dead letters; the uninstall s
   await world.install('a')
   world.clients.delete('a')
   assert.equal((await world.uninstall('a')).status, 204)
-  assert.deepEqual(world.inbox.buried, ['hipchat:com.example.greeter:uninstalled'])
+  assert.deepEqual(world.inbox.buried, ['hipchat:com.example.greeter:test:uninstalled'])
   assert.equal((await world.identity('a'))?.state, 'uninstalled')
 })
 

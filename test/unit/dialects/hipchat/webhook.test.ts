@@ -92,10 +92,14 @@ test('D 41: the same delivery runs once, by its token, its id or its body', asyn
   }
   await world.inbox.finished()
   assert.equal(seen.length, 2, 'the body where there is no id')
+  const bare = world.sign('a', { jti: undefined, iat: now - 9 })
+  for (const text of ['u', 'v']) await world.deliver('a', message(text), { token: bare })
+  await world.inbox.finished()
+  assert.equal(seen.length, 3, 'one token, one delivery, also where it has no id')
   await world.install('b')
   await world.deliver('b', message('x'), { token: world.sign('b', { jti: 'one' }) })
   await world.inbox.finished()
-  assert.equal(seen.length, 3, 'another tenant’s ids are its own')
+  assert.equal(seen.length, 4, 'another tenant’s ids are its own')
   assert.ok((world.inbox.deliveries[0]?.replayUntil ?? 0) >= world.time.now + 3_600_000)
 })
 
@@ -280,7 +284,12 @@ test('webhooks registered at run time need the tenant’s token besides the sign
 test('a body nested without end is refused, not stored', async () => {
   const world = createWorld({}, addon => addon.webhook('room_message', () => undefined))
   await world.install('a')
-  const raw = Buffer.from(`{"event":"room_message","item":${'['.repeat(50_000)}${']'.repeat(50_000)}}`)
+  const deep = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`
+  const head = '"event":"room_message","oauth_client_id":"a","webhook_id":1'
+  const raw = Buffer.from(`{${head},"item":{"message":{"message":"]x[[\\\\"},"more":${deep(50_000)}}}`)
   const made = await world.request(view('POST', '/addon/webhook', { headers: { 'x-acpt': world.sign('a') }, raw }))
-  assert.equal(made.status, 400)
+  assert.deepEqual([made.status, errorCode(made)], [400, 'ERR_BODY_INVALID'])
+  const flat = Buffer.from(`{${head},"item":{"message":{"message":"${'['.repeat(100)}\\\\\\""},"more":${deep(60)}}}`)
+  const headers = { 'x-acpt': world.sign('a') }
+  assert.equal((await world.request(view('POST', '/addon/webhook', { headers, raw: flat }))).status, 204)
 })
