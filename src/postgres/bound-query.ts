@@ -20,7 +20,8 @@ const BIND: Statement = {
     or set_config('pw.bound_at', transaction_timestamp()::text, true) is null`,
 }
 const BEGIN: Statement = { name: 'pw_begin', text: 'begin' }
-const BEGIN_READ_ONLY: Statement = { name: 'pw_begin_read_only', text: 'begin read only' }
+const RESET: Statement = { name: 'pw_reset', text: 'reset all' }
+const UNLOCK: Statement = { name: 'pw_unlock', text: 'select pg_advisory_unlock_all()' }
 const COMMIT: Statement = { name: 'pw_commit', text: 'commit' }
 const ROLLBACK: Statement = { name: 'pw_rollback', text: 'rollback' }
 
@@ -29,12 +30,16 @@ export interface OpenTransaction extends BoundTransaction {
   describe(text: string, values: readonly (string | null)[]): Promise<GroupResult>
 }
 
+export type IsolationLevel = 'read uncommitted' | 'read committed' | 'repeatable read' | 'serializable'
+
+export interface OpenOptions {
+  readonly isReadOnly?: boolean
+  readonly isolationLevel?: IsolationLevel
+}
+
 export interface BoundPoolWithSql extends BoundPool {
-  open<T>(
-    tenant: TenantUid,
-    options: { readonly isReadOnly: boolean },
-    work: (transaction: OpenTransaction) => Promise<T>,
-  ): Promise<T>
+  /** A transaction for SQL that is not ours: what it set or locked for the session is undone at the end. */
+  open<T>(tenant: TenantUid, options: OpenOptions, work: (transaction: OpenTransaction) => Promise<T>): Promise<T>
 }
 
 const bind = (tenant: TenantUid): StatementCall => [BIND, [tenant]]
@@ -59,10 +64,31 @@ export function createBoundPool(pool: Pool): BoundPoolWithSql {
         groups.map(group => group.statements.length),
       )
     },
-    transaction: (tenant, work) => runTransaction(pool, [[BEGIN, []], bind(tenant)], work),
-    open: (tenant, { isReadOnly }, work) =>
-      runTransaction(pool, [[isReadOnly ? BEGIN_READ_ONLY : BEGIN, []], bind(tenant)], work),
+    transaction: (tenant, work) => runTransaction(pool, { opening: [[BEGIN, []], bind(tenant)], closing: [] }, work),
+    open: (tenant, options, work) =>
+      runTransaction(pool, { opening: [[beginOf(options), []], bind(tenant)], closing: CLEANING }, work),
   }
+}
+
+/** Before COMMIT rather than after: behind a pooler the next statement may reach another server connection. */
+const CLEANING: readonly StatementCall[] = [
+  [RESET, []],
+  [UNLOCK, []],
+]
+
+const LEVELS: Readonly<Record<IsolationLevel, string>> = {
+  'read uncommitted': 'isolation level read uncommitted',
+  'read committed': 'isolation level read committed',
+  'repeatable read': 'isolation level repeatable read',
+  serializable: 'isolation level serializable',
+}
+
+/** @throws TypeError for a level that PostgreSQL does not have */
+function beginOf({ isReadOnly = false, isolationLevel }: OpenOptions): Statement {
+  const level = isolationLevel === undefined ? '' : LEVELS[isolationLevel]
+  if (level === undefined) throw new TypeError(`not an isolation level: ${isolationLevel}`)
+  const text = ['begin', level, isReadOnly ? 'read only' : ''].filter(part => part !== '').join(' ')
+  return text === BEGIN.text ? BEGIN : { name: `pw_${text.replaceAll(' ', '_')}`, text }
 }
 
 export function createPlainPool(pool: Pool): PlainPool {
@@ -71,7 +97,7 @@ export function createPlainPool(pool: Pool): PlainPool {
       const { rows } = await runShared(pool, [[statement, values]])
       return rows[0] ?? []
     },
-    transaction: work => runTransaction(pool, [[BEGIN, []]], work),
+    transaction: work => runTransaction(pool, { opening: [[BEGIN, []]], closing: [] }, work),
   }
 }
 
@@ -94,19 +120,19 @@ function splitGroups(rows: GroupResult['rows'], sizes: readonly number[]): (read
 
 async function runTransaction<T>(
   pool: Pool,
-  opening: readonly StatementCall[],
+  frame: { readonly opening: readonly StatementCall[]; readonly closing: readonly StatementCall[] },
   work: (transaction: OpenTransaction) => Promise<T>,
 ): Promise<T> {
   const connection = await pool.acquire()
-  const handle = createHandle(connection, opening)
+  const handle = createHandle(connection, frame.opening)
   try {
     const result = await work(handle.transaction)
     handle.end()
-    if (handle.hasStarted()) await commit(connection)
+    if (handle.hasStarted()) await commit(connection, frame.closing)
     return result
   } catch (error) {
     handle.end()
-    if (handle.hasStarted()) await rollback(connection)
+    if (handle.hasStarted()) await rollback(connection, frame.closing.length > 0)
     throw error
   } finally {
     pool.release(connection)
@@ -144,8 +170,8 @@ function createHandle(connection: Connection, opening: readonly StatementCall[])
 }
 
 /** The server answers COMMIT of a failed transaction with ROLLBACK, and no error. */
-async function commit(connection: Connection): Promise<void> {
-  const { tag } = await connection.run([[COMMIT, []]])
+async function commit(connection: Connection, closing: readonly StatementCall[]): Promise<void> {
+  const { tag } = await connection.run([...closing, [COMMIT, []]])
   if (tag !== 'COMMIT') {
     throw new PartywallError('ERR_STATEMENT_REFUSED', {
       message: 'the transaction was rolled back, since a statement in it failed',
@@ -154,10 +180,18 @@ async function commit(connection: Connection): Promise<void> {
   }
 }
 
-async function rollback(connection: Connection): Promise<void> {
+async function rollback(connection: Connection, unlock: boolean): Promise<void> {
   if (!connection.isOpen) return
   try {
-    await connection.run([[ROLLBACK, []]])
+    // Rolled back settings are gone; locks of the session are not.
+    await connection.run(
+      unlock
+        ? [
+            [ROLLBACK, []],
+            [UNLOCK, []],
+          ]
+        : [[ROLLBACK, []]],
+    )
   } catch (error) {
     connection.destroy(error)
   }

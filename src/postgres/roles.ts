@@ -28,6 +28,7 @@ export const SETTINGS: Readonly<Record<Login, Readonly<Record<string, string>>>>
     lock_timeout: '3s',
     idle_in_transaction_session_timeout: '10s',
     plan_cache_mode: 'force_generic_plan',
+    standard_conforming_strings: 'on',
     jit: 'off',
   },
   system: {
