@@ -32,7 +32,7 @@ export interface JwsExpectation {
   /** Fixed by the route, never read from the token. */
   readonly algorithm: JwsAlgorithm
   /**
-   * A missing, empty or too short key never verifies anything, at the cost of a real HS256 check. For a token whose issuer
+   * A missing or empty key never verifies anything, at the cost of a real HS256 check. For a token whose issuer
    * nobody knows, `undefined` is the right key: error, status and time are those of a wrong signature.
    */
   readonly key: JwsKey | undefined
@@ -41,10 +41,10 @@ export interface JwsExpectation {
 /** Characters of a whole token. */
 export const MAX_TOKEN_LENGTH = 8192
 /**
- * Bytes of an HS256 secret. A host chooses its secrets (HipChat: 40 characters) and we cannot ask for the 32 bytes of
- * RFC 7518; below 64 bits one captured token is enough to search for the secret.
+ * Bytes of an HS256 secret. A host chooses its secrets, and refusing a weak one would lock its tenant out without making
+ * it any stronger; an empty one is none.
  */
-const MIN_HS256_KEY_BYTES = 8
+const MIN_HS256_KEY_BYTES = 1
 const MIN_RSA_BITS = 2048
 // A larger modulus or exponent would let whoever publishes a key choose how long a check takes.
 const MAX_RSA_BITS = 8192
@@ -87,11 +87,11 @@ export function verifyJws(jws: CompactJws | string, { algorithm, key }: JwsExpec
 }
 
 /**
- * The key of an HS256 secret, to be kept with the tenant; `undefined` when the secret can be none: missing, empty, too
- * short, or the text that a missing value prints as.
+ * The key of an HS256 secret, to be kept with the tenant; `undefined` when the secret can be none: missing, empty, or
+ * the text that a missing value prints as.
  */
 export function hs256Key(secret: unknown): KeyObject | undefined {
-  if (secret === 'undefined' || secret === '[object Object]') return undefined
+  if (secret === 'undefined' || secret === 'null' || secret === '[object Object]') return undefined
   const bytes = typeof secret === 'string' ? Buffer.from(secret, 'utf8') : secret
   if (!(bytes instanceof Uint8Array) || bytes.length < MIN_HS256_KEY_BYTES) return undefined
   return createSecretKey(bytes)
