@@ -93,6 +93,13 @@ async function attackTheWall(
     })
   const forgedToken = attacker.installation.signRequest({ iss: victim.installation.oauthId })
   const ownToken = attacker.installation.signRequest()
+  const message = {
+    from: { id: 1, name: 'Mallory', mention_name: 'mallory' },
+    message: '/hello',
+    date: new Date().toISOString(),
+    id: 'x',
+    type: 'message',
+  }
   const stolen = { oauthId: victim.installation.oauthId, groupId: victim.room.group.id, roomId: victim.room.id }
   const attempts: readonly (readonly [string, () => Promise<Response>])[] = [
     [
@@ -108,7 +115,12 @@ async function attackTheWall(
       () =>
         post(
           '/addon/webhook',
-          { event: 'room_message', oauth_client_id: stolen.oauthId, webhook_id: 1, item: {} },
+          {
+            event: 'room_message',
+            oauth_client_id: stolen.oauthId,
+            webhook_id: 1,
+            item: { room: { id: victim.room.id, name: victim.room.name }, message },
+          },
           { authorization: `JWT ${ownToken}` },
         ),
     ],
