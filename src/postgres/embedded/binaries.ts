@@ -6,7 +6,7 @@
  */
 
 import { constants } from 'node:fs'
-import { access, chown, cp, mkdir, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
+import { access, cp, lchown, mkdir, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import { PartywallError } from '../../core/errors.ts'
@@ -101,14 +101,14 @@ async function copyNative(native: string, links: readonly Link[], runAs: RunAs, 
   return copy
 }
 
-/** Gives a folder and all below it to another account. */
+/** Gives a folder and all below it to another account; links themselves, never what they point to. */
 export async function chownTree(folder: string, uid: number, gid: number): Promise<void> {
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name)
     if (entry.isDirectory()) await chownTree(path, uid, gid)
-    else if (!entry.isSymbolicLink()) await chown(path, uid, gid)
+    else await lchown(path, uid, gid)
   }
-  await chown(folder, uid, gid)
+  await lchown(folder, uid, gid)
 }
 
 const askVersion = (bin: string, runAs: RunAs, environment: Readonly<Record<string, string>>): Promise<Outcome> =>

@@ -8,7 +8,7 @@
  */
 
 import { writeSync } from 'node:fs'
-import { chmod, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { isPartywallError } from '../../core/errors.ts'
 import { type Audience, createAudience } from './audience.ts'
@@ -108,12 +108,14 @@ async function listen(audience: Audience, home: Home, place: Place, runAs: RunAs
   if (process.platform !== 'win32') await rm(address, { force: true })
   try {
     await audience.listen(address)
+    return place
   } catch (error) {
     if (!hasCode(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL')) throw error
-    return listen(audience, home, await moveSockets(home, place, runAs), runAs)
+    console.error(new Date().toISOString(), 'no sockets here, trying another folder', error)
   }
-  if (process.platform !== 'win32') await chmod(address, 0o600)
-  return place
+  const moved = await moveSockets(home, place, runAs)
+  await audience.listen(keeperAddress(moved))
+  return moved
 }
 
 /** The system's request to end reaches apps and server at the same time: apps get a moment to finish. */

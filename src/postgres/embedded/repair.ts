@@ -3,6 +3,7 @@
  * running, its orphans, its pid file, its sockets. Runs under the keeper's lock, before every start.
  */
 
+import { constants } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -80,5 +81,7 @@ async function disown(pidFile: string): Promise<void> {
   const lines = (await readIfPresent(pidFile))?.split('\n')
   if (lines === undefined) return
   if (process.platform === 'win32' || readPid(lines[0] ?? '') === undefined) return rm(pidFile, { force: true })
-  await writeFile(pidFile, [String(process.pid), ...lines.slice(1)].join('\n'))
+  // Root writes here into a folder that an account may own: never through a link it has planted.
+  const flag = constants.O_WRONLY | constants.O_TRUNC | constants.O_NOFOLLOW
+  await writeFile(pidFile, [String(process.pid), ...lines.slice(1)].join('\n'), { flag })
 }

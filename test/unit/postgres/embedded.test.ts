@@ -1,7 +1,7 @@
 /** Parts of the embedded database that need no server: programs, places, passwords, messages. */
 
 import assert from 'node:assert/strict'
-import { chmod, copyFile, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -12,6 +12,7 @@ import { openHome, readPlace } from '../../../src/postgres/embedded/home.ts'
 import { startEmbedded } from '../../../src/postgres/embedded/index.ts'
 import { hasData } from '../../../src/postgres/embedded/initialise.ts'
 import { decodeGreeting, decodeMessage, decodeOrder } from '../../../src/postgres/embedded/protocol.ts'
+import { repairLeftovers } from '../../../src/postgres/embedded/repair.ts'
 import { runProgram } from '../../../src/postgres/embedded/run-as.ts'
 
 const logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
@@ -86,6 +87,15 @@ test('a data folder with files that are no database is not overwritten', async (
   assert.equal(await hasData(data, programs), false)
   await writeFile(join(data, 'diary.txt'), 'mine')
   await assert.rejects(hasData(data, programs), unavailable)
+})
+
+test('repairing writes through no link that somebody planted in the data', async () => {
+  const data = await folder('planted')
+  const victim = join(scratch, 'victim')
+  await writeFile(victim, '123456\nprecious')
+  await symlink(victim, join(data, 'postmaster.pid'))
+  await assert.rejects(repairLeftovers({ data, sockets: scratch, port: 5432 }), { code: 'ELOOP' })
+  assert.equal(await readFile(victim, 'utf8'), '123456\nprecious')
 })
 
 test('role passwords come back as written, from a file only we can read', async () => {
