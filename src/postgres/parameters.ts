@@ -14,4 +14,5 @@ export const bytea = (value: Uint8Array | undefined | null): Parameter =>
 export const fromBytea = (text: string): Buffer => Buffer.from(text.slice(2), 'hex')
 
 /** A point in time from epoch milliseconds, as `timestamptz` takes it. */
-export const timestamp = (epochMs: number | undefined): Parameter => (epochMs === undefined ? null : new Date(epochMs).toISOString())
+export const timestamp = (epochMs: number | undefined): Parameter =>
+  epochMs === undefined ? null : new Date(epochMs).toISOString()
