@@ -313,3 +313,18 @@ test('H 87: a request that never ends does not hold the close for longer than th
   await outcome
   waiting.pop()?.()
 })
+
+test('H 87: an answer that had begun before the close still ends its kept-alive connection', async () => {
+  let finish: () => void = () => undefined
+  const closing = await listen((_request, response) => {
+    response.write('begun')
+    finish = () => response.end(' and done')
+  })
+  const response = await fetch(closing.url)
+  const startedAt = performance.now()
+  const closed = closing.close()
+  finish()
+  assert.equal(await response.text(), 'begun and done')
+  await closed
+  assert.ok(performance.now() - startedAt < 4_000)
+})
