@@ -65,6 +65,11 @@ export interface App extends Mountable {
     installation: { readonly dialect: DialectId; readonly id: string },
     work: (context: TenantContext) => Promise<T>,
   ): Promise<T>
+  /**
+   * An operator's switch: a disabled installation is refused everywhere, and everything of it stops, until it is enabled.
+   * Resolves when no process can still accept the old state. @throws ERR_INSTALLATION_UNKNOWN
+   */
+  setEnabled(installation: { readonly dialect: DialectId; readonly id: string }, enabled: boolean): Promise<void>
   /** Resolves when the store answers; what a health check asks. @throws ERR_STORE_UNAVAILABLE */
   ready(): Promise<void>
   /** Stops taking work, lets what runs finish (at most `graceMs`, default 5,000), closes every connection. Safe to call twice. */
@@ -179,6 +184,12 @@ async function assemble(
   await dispatcher.start()
   retention.start()
 
+  const keyOf = ({ dialect, id }: { readonly dialect: DialectId; readonly id: string }): IdentityKey => ({
+    app: spec.key,
+    environment: spec.environment,
+    dialect,
+    externalId: id,
+  })
   let closing: Promise<void> | undefined
   const app: App = {
     key: spec.key,
@@ -195,9 +206,15 @@ async function assemble(
     deliveries: inbox,
     deadLetters: createDeadLetters(database.app, () => dispatcher.lookSoon()),
     sql: createTenantSql(database),
-    async runAs({ dialect, id }, work) {
-      const key: IdentityKey = { app: spec.key, environment: spec.environment, dialect, externalId: id }
-      const identity = await registry.find(key)
+    async setEnabled(installation, enabled) {
+      const kind = enabled ? 'enable' : 'disable'
+      const key = keyOf(installation)
+      const change = await registry.apply({ kind, key, at: clock.now(), isOrderedByArrival: true, reason: 'operator' })
+      if (change.outcome === 'unknown') throw new PartywallError('ERR_INSTALLATION_UNKNOWN')
+      await change.settled()
+    },
+    async runAs(installation, work) {
+      const identity = await registry.find(keyOf(installation))
       if (identity === undefined) throw new PartywallError('ERR_TENANT_UNKNOWN')
       return binder.run(identity, work)
     },
