@@ -45,12 +45,19 @@ export function mount(app: Mountable, options: KoaOptions = {}): KoaMiddleware {
     checkServer(context)
     const startedAt = performance.now()
     const view = viewOf(context)
-    const answer = app.handle(view)
-    if (answer === undefined) return next()
-    return Promise.resolve(answer).then(made => {
-      writeToKoa(context, made)
-      options.onAnswer?.({ view, status: made.status, tenant: made.tenant, startedAt })
-    })
+    const finish = (answer: Answer) => {
+      writeToKoa(context, answer)
+      options.onAnswer?.({ view, status: answer.status, tenant: answer.tenant, startedAt })
+    }
+    try {
+      const answer = app.handle(view)
+      if (answer === undefined) return next()
+      return Promise.resolve(answer).then(finish)
+    } catch (error) {
+      // The app may refuse as a whole: it is closing.
+      if (!isPartywallError(error)) throw carryHeaders(error, PRIVATE_HEADERS)
+      return Promise.resolve(finish(errorAnswer(error)))
+    }
   }
 }
 

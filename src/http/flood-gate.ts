@@ -11,6 +11,7 @@ import { isPartywallError, PartywallError } from '../core/errors.ts'
 import type { Clock } from '../core/ports.ts'
 import { errorAnswer } from './answers.ts'
 import { createBuckets } from './buckets.ts'
+import { mergeSettings } from './settings.ts'
 import type { Answer, Guard, Mountable, RequestView } from './view.ts'
 
 export interface FloodSettings {
@@ -42,10 +43,11 @@ export interface FloodGate {
 const MAX_GOOD_ADDRESSES = 10_000
 
 /**
+ * @throws TypeError for a setting that is not a positive number
  * @param lagMs  how far the event loop is behind, milliseconds; see `watchLoop`
  */
 export function createFloodGate(clock: Clock, lagMs: () => number, settings: Partial<FloodSettings> = {}): FloodGate {
-  const limits = { ...DEFAULT_FLOOD_SETTINGS, ...settings }
+  const limits = mergeSettings(DEFAULT_FLOOD_SETTINGS, settings)
   const refused = createBuckets<string>(clock, { perSecond: limits.refusedPerSecond, burst: limits.refusedBurst })
   const goodUntil = new Map<string, number>()
 
@@ -87,10 +89,12 @@ export function createFloodGate(clock: Clock, lagMs: () => number, settings: Par
       }
     },
     protectApp: app => ({
+      ...app,
       handle(view) {
         const address = addressOf(view)
         const turnedAway = admit(address)
-        if (turnedAway !== undefined) return errorAnswer(turnedAway)
+        // Whoever mounts us decides about his own paths, his health check among them.
+        if (turnedAway !== undefined) return app.owns?.(view) === false ? undefined : errorAnswer(turnedAway)
         const answer = app.handle(view)
         if (answer === undefined) return undefined
         return answer instanceof Promise ? answer.then(made => judge(address, made)) : judge(address, answer)

@@ -8,6 +8,7 @@ import { PartywallError } from '../core/errors.ts'
 import type { TenantUid } from '../core/ids.ts'
 import type { Clock } from '../core/ports.ts'
 import { createBuckets } from './buckets.ts'
+import { mergeSettings } from './settings.ts'
 
 export interface TenantLimitSettings {
   /** Requests of one tenant at once; default 100. */
@@ -31,10 +32,7 @@ export interface TenantLimits {
 
 /** @throws TypeError for a setting that is not a positive number */
 export function createTenantLimits(clock: Clock, settings: Partial<TenantLimitSettings> = {}): TenantLimits {
-  const limits = { ...DEFAULT_TENANT_LIMITS, ...settings }
-  for (const [name, value] of Object.entries(limits)) {
-    if (!(value > 0)) throw new TypeError(`tenant limit ${name}: a positive number expected`)
-  }
+  const limits = mergeSettings(DEFAULT_TENANT_LIMITS, settings)
   const buckets = createBuckets<TenantUid>(clock, limits)
   const inFlight = new Map<TenantUid, number>()
   return {

@@ -5,7 +5,7 @@
 
 import { PartywallError } from '../core/errors.ts'
 import { emptyAnswer, ensurePrivate, errorAnswer, withHeaders } from './answers.ts'
-import { decodeSegment, isOriginForm, splitTarget } from './target.ts'
+import { decodeSegment, isOriginForm, splitTarget, type Target } from './target.ts'
 import type { Answer, Mountable, RequestView, Route } from './view.ts'
 
 /** Hears of every error that became a 5xx, for the log. */
@@ -40,20 +40,26 @@ export function createRouter(routes: readonly Route[], basePath: string, onError
   const patterns = new Map<number, Pattern[]>()
   for (const route of routes) addRoute(fixed, patterns, route)
 
+  const find = (target: Target) => {
+    const path = pathBelow(basePath, target.path)
+    if (path === undefined) return undefined
+    const methods = fixed.get(path)
+    const match = methods === undefined ? matchPatterns(patterns, path) : { methods, params: NO_PARAMS }
+    return match === undefined ? undefined : { path, match }
+  }
   return {
+    owns: view => find(splitTarget(view.target)) !== undefined,
     handle(view) {
-      const { path: fullPath, query } = splitTarget(view.target)
-      const path = pathBelow(basePath, fullPath)
-      if (path === undefined) return undefined
-      const methods = fixed.get(path)
-      const match = methods === undefined ? matchPatterns(patterns, path) : { methods, params: NO_PARAMS }
-      if (match === undefined) return undefined
+      const target = splitTarget(view.target)
+      const found = find(target)
+      if (found === undefined) return undefined
+      const { path, match } = found
       if (match === 'malformed' || !isOriginForm(view.target)) {
         return errorAnswer(new PartywallError('ERR_REQUEST_TARGET'))
       }
       const route = routeFor(match.methods, view.method)
       if (route === undefined) return otherMethod(match.methods, view.method)
-      return run(route, { view, path, query, params: match.params }, onError)
+      return run(route, { view, path, query: target.query, params: match.params }, onError)
     },
   }
 }

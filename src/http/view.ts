@@ -63,4 +63,6 @@ export type Guard = (view: RequestView) => Guarded | Promise<Guarded>
 /** An app as adapters see it: answers its own routes, `undefined` for any other path. */
 export interface Mountable {
   handle(view: RequestView): Answer | Promise<Answer> | undefined
+  /** Whether `handle` would answer this path, without doing any work. Left out: not known. */
+  owns?(view: RequestView): boolean
 }

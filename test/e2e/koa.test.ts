@@ -100,6 +100,19 @@ test('our routes are answered, every other request goes to the next middleware',
   assert.equal((await fetch(`${url}/addon/page`, { method: 'PUT' })).headers.get('allow'), 'GET, HEAD, OPTIONS')
 })
 
+test('an app that refuses as a whole answers with its code', async () => {
+  const closing = mount({
+    handle() {
+      throw new PartywallError('ERR_SHUTTING_DOWN', { retryAfterSeconds: 5 })
+    },
+  })
+  const { url } = await serve(closing)
+  const response = await fetch(`${url}/addon/page`)
+  assert.equal(response.status, 503)
+  assert.equal(response.headers.get('retry-after'), '5')
+  assert.equal(await errorCode(response), 'ERR_SHUTTING_DOWN')
+})
+
 test('middleware in front of ours sees and may change the answer', async () => {
   const { url } = await serve(async (ctx, next) => {
     await next()

@@ -88,6 +88,18 @@ test('H 85: the routes of an app are judged by their answers', async () => {
   assert.equal((await app.handle(viewFrom('192.0.2.10', '/good')))?.status, 503)
 })
 
+test('H 85: overload turns away our paths and leaves those of whoever mounted us alone', async () => {
+  const { gate, state } = setUp()
+  const app = gate.protectApp({
+    owns: view => view.target === '/ours',
+    handle: view => (view.target === '/ours' ? jsonAnswer(200, {}) : undefined),
+  })
+  state.lag = 2_000
+  assert.equal((await app.handle(viewFrom('192.0.2.1', '/ours')))?.status, 503)
+  assert.equal(await app.handle(viewFrom('192.0.2.1', '/health')), undefined)
+  assert.throws(() => createFloodGate({ now: () => 0, monotonic: () => 0 }, () => 0, { refusedBurst: -1 }), TypeError)
+})
+
 test('one pause of the loop is no overload; being late several times is', t => {
   t.mock.timers.enable({ apis: ['setInterval'] })
   const clock = { time: 0, now: () => 0, monotonic: () => clock.time }

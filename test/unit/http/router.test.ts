@@ -137,6 +137,13 @@ test('fixed text wins over a parameter; both methods of one path live together',
   assert.equal(await statusOf('/a/x/c', 'POST', mixed), 200)
 })
 
+test('says which paths are its own without running anything', () => {
+  const silent = createRouter([{ method: 'GET', path: '/a/:id', handle: () => assert.fail('ran') }], '/base', onError)
+  for (const target of ['/base/a/x', '/base/a/x?y', '/base/a/%zz'])
+    assert.equal(silent.owns?.(view('GET', target)), true)
+  for (const target of ['/a/x', '/base/a', '/base/b/x', '/']) assert.equal(silent.owns?.(view('GET', target)), false)
+})
+
 test('a base path is taken off by whole segments', async () => {
   const below = createRouter(routes, '/tools/greeter', onError)
   assert.equal(await statusOf('/tools/greeter/addon/page', 'GET', below), 200)
