@@ -8,7 +8,13 @@ import { isPartywallError, PartywallError } from '../../core/errors.ts'
 import type { Answer, Guarded, RequestView, RoutedRequest } from '../../http/view.ts'
 import { htmlAnswer, jsonAnswer, NO_CONTENT } from './answers.ts'
 import { Authentication, createAuthentication } from './authentication.ts'
-import { createServices, extend, type HipchatPageContext, type HipchatRequestServices } from './handler-context.ts'
+import {
+  createRequestServices,
+  createServices,
+  extend,
+  type HipchatPageContext,
+  type HipchatRequestServices,
+} from './handler-context.ts'
 import type { LifecycleDeps } from './lifecycle.ts'
 import { authenticate, type Principal } from './principal.ts'
 
@@ -53,7 +59,7 @@ function admit(principal: Principal, deps: LifecycleDeps): Admitted {
   const room = authentication.context.room_id
   const services = createServices(context, typeof room === 'number' ? room : undefined, deps)
   return {
-    properties: extend(services, { authentication }) as Admitted['properties'],
+    properties: createRequestServices(services, authentication) as Admitted['properties'],
     run: work => runInContext(context, work),
     headers: () => {
       const token = Authentication.mintedOf(authentication)

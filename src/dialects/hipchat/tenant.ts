@@ -78,3 +78,14 @@ export class HipchatTenant {
     return this.#identity.secrets.get('webhookToken')
   }
 }
+
+const tenantOfRecord = new WeakMap<IdentityRecord, HipchatTenant>()
+
+/** The view of a record; it is frozen, so one serves every request. */
+export function tenantOf(identity: IdentityRecord): HipchatTenant {
+  const known = tenantOfRecord.get(identity)
+  if (known !== undefined) return known
+  const tenant = new HipchatTenant(identity)
+  tenantOfRecord.set(identity, tenant)
+  return tenant
+}

@@ -49,7 +49,7 @@ test('a body that is no installation is refused with 400 and nothing is fetched'
     { ...good, oauthId: 'a'.repeat(256) },
     { ...good, oauthSecret: '' },
     { ...good, oauthSecret: null },
-    { ...good, oauthSecret: 'short' },
+    { ...good, oauthSecret: 'undefined' },
     { ...good, oauthSecret: 'undefined' },
     { ...good, groupId: undefined },
     { ...good, groupId: '7' },
