@@ -1,9 +1,7 @@
 /**
- * What the wall costs the store, measured in one interleaved run: every round runs every variant, forward and backward in
- * turn, and a ratio is the median of the rounds' own ratios.
+ * What the wall costs the store: walled gets and sets against bare reads and writes over the same connections, 64 in flight.
  *
- * BENCH_ROUNDS (7) and BENCH_OPS (4,000) set the size. The database is a throw-away one of PARTYWALL_TEST_ADMIN_URL or of the
- * embedded server; the bare tables are made in it.
+ * A family of rows for `main.ts`. The database is a throw-away one; the bare tables are made in it.
  */
 
 import pg from 'pg'
@@ -16,43 +14,23 @@ import { parseDatabaseUrl } from '../src/postgres/database-url.ts'
 import { createKv } from '../src/postgres/kv.ts'
 import { createPool } from '../src/postgres/pool.ts'
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts'
-
-export interface Row {
-  readonly row: string
-  readonly base: string
-  /** Work per second, base = 1. */
-  readonly ratio: number
-  /** Lowest and highest ratio of a round. */
-  readonly spread: readonly [number, number]
-  readonly goal: string
-  readonly met: boolean
-  readonly n: string
-}
-
-interface Variant {
-  /** One call; `keys` of them count. */
-  readonly call: () => Promise<unknown>
-  readonly keys: number
-  /** Share of the operations of a round; writes wait for the disk. */
-  readonly share: number
-}
+import { type BenchOptions, callsPerSecond, measureInterleaved, type Row, ratioRow, type Variant } from './measure.ts'
 
 const TENANTS = 1_000
 const KEYS = 100
 const IN_FLIGHT = 64
 const CONNECTIONS = 4
 
-/** @param options.json no progress on the console */
-export async function run({ json = false }: { readonly json?: boolean } = {}): Promise<Row[]> {
-  const rounds = Number(process.env.BENCH_ROUNDS ?? 7)
-  const operations = Number(process.env.BENCH_OPS ?? 4_000)
+const OPERATIONS = 4_000
+
+export async function benchStore(options: BenchOptions): Promise<Row[]> {
+  const operations = options.operations ?? OPERATIONS
   const made = await createTestDatabase()
   const opened: (() => Promise<unknown>)[] = [() => made.close()]
   try {
     await seed(made)
-    const variants = await createVariants(made, opened)
-    const rates = await measure(variants, rounds, operations, json)
-    return GOALS.map(goal => toRow(goal, rates, `${rounds} x ${operations}`))
+    const rates = await measureInterleaved(await createVariants(made, opened), operations, options)
+    return GOALS.map(goal => ratioRow(goal, rates, `${options.rounds} x ${operations}`))
   } finally {
     for (const close of opened.reverse()) await close()
   }
@@ -85,10 +63,7 @@ async function seed({ admin }: TestDatabase): Promise<void> {
   }
 }
 
-async function createVariants(
-  made: TestDatabase,
-  opened: (() => Promise<unknown>)[],
-): Promise<Readonly<Record<string, Variant>>> {
+async function createVariants(made: TestDatabase, opened: (() => Promise<unknown>)[]): Promise<Variant[]> {
   const stock = await openStock(made.urls.app)
   opened.push(() => Promise.all(stock.map(client => client.end())))
   const pool = createPool({
@@ -119,40 +94,42 @@ async function createVariants(
   const value = { n: 1, pad: 'y'.repeat(100) }
   let turn = 0
 
-  const coalesced = (keys: number): Variant => ({
-    keys,
-    share: 1,
-    call: async () => {
-      const store = storeOf()
-      const start = random(KEYS)
-      const names = Array.from({ length: keys }, (_, index) => `key-${(start + index) % KEYS}`)
-      for (const found of await Promise.all(names.map(name => store.get(name)))) need(found)
-    },
-  })
-  return {
-    'stock pg, pipelined, bare read': {
-      keys: 1,
-      share: 1,
-      call: async () => {
-        const client = stock[turn++ % stock.length]
-        const result = await client?.query({ ...READ, values: [anyId()] })
-        need(result?.rows[0]?.value)
+  const coalesced = (keys: number): Variant =>
+    variant(
+      `${keys} coalesced keys`,
+      async () => {
+        const store = storeOf()
+        const start = random(KEYS)
+        const names = Array.from({ length: keys }, (_, index) => `key-${(start + index) % KEYS}`)
+        for (const found of await Promise.all(names.map(name => store.get(name)))) need(found)
       },
-    },
-    'lean bare read': {
-      keys: 1,
-      share: 1,
-      call: async () => {
-        const rows = await lean.query(READ, [anyId()])
-        need(JSON.parse(rows[0]?.[0] ?? 'null'))
-      },
-    },
-    'store get, walled': { keys: 1, share: 1, call: async () => need(await storeOf().get(anyKey())) },
-    '4 coalesced keys': coalesced(4),
-    '8 coalesced keys': coalesced(8),
-    '16 coalesced keys': coalesced(16),
-    'lean bare update': { keys: 1, share: 0.5, call: () => lean.query(UPDATE, [anyId(), JSON.stringify(value)]) },
-    'store set, walled, durable': { keys: 1, share: 0.5, call: () => storeOf().set(anyKey(), value) },
+      { keys },
+    )
+  return [
+    variant('stock pg, pipelined, bare read', async () => {
+      const client = stock[turn++ % stock.length]
+      const result = await client?.query({ ...READ, values: [anyId()] })
+      need(result?.rows[0]?.value)
+    }),
+    variant('lean bare read', async () => {
+      const rows = await lean.query(READ, [anyId()])
+      need(JSON.parse(rows[0]?.[0] ?? 'null'))
+    }),
+    variant('store get, walled', async () => need(await storeOf().get(anyKey()))),
+    coalesced(4),
+    coalesced(8),
+    coalesced(16),
+    // Writes wait for the disk: half as many.
+    variant('lean bare update', () => lean.query(UPDATE, [anyId(), JSON.stringify(value)]), { share: 0.5 }),
+    variant('store set, walled, durable', () => storeOf().set(anyKey(), value), { share: 0.5 }),
+  ]
+}
+
+/** @param options.keys how many of a call's keys count */
+function variant(row: string, call: () => Promise<unknown>, { keys = 1, share = 1 } = {}): Variant {
+  return async operations => {
+    const calls = Math.ceil((operations * share) / keys)
+    return { [row]: keys * (await callsPerSecond(calls, Math.floor(IN_FLIGHT / keys), call)) }
   }
 }
 
@@ -162,53 +139,10 @@ async function openStock(url: string): Promise<pg.Client[]> {
   return clients
 }
 
-/** Operations per second of every variant, one number per round. */
-async function measure(
-  variants: Readonly<Record<string, Variant>>,
-  rounds: number,
-  operations: number,
-  quiet: boolean,
-): Promise<ReadonlyMap<string, number[]>> {
-  const names = Object.keys(variants)
-  const rates = new Map<string, number[]>(names.map(name => [name, []]))
-  for (let round = -1; round < rounds; round++) {
-    for (const name of round % 2 === 0 ? names : [...names].reverse()) {
-      const variant = variants[name]
-      if (variant === undefined) continue
-      const rate = await rateOf(variant, operations * variant.share)
-      // The first round warms up: connections, plans, pages, compiled code.
-      if (round >= 0) rates.get(name)?.push(rate)
-    }
-    if (!quiet && round >= 0) console.error(`round ${round + 1} of ${rounds}`)
-  }
-  return rates
-}
-
-async function rateOf({ call, keys }: Variant, operations: number): Promise<number> {
-  const calls = Math.ceil(operations / keys)
-  let left = calls
-  const work = async (): Promise<void> => {
-    while (left-- > 0) await call()
-  }
-  const start = performance.now()
-  await Promise.all(Array.from({ length: Math.max(1, Math.floor(IN_FLIGHT / keys)) }, work))
-  return (calls * keys * 1_000) / (performance.now() - start)
-}
-
-function toRow({ row, base, least }: (typeof GOALS)[number], rates: ReadonlyMap<string, number[]>, n: string): Row {
-  const bases = rates.get(base) ?? []
-  const ratios = (rates.get(row) ?? []).map((rate, index) => rate / (bases[index] ?? Number.NaN)).sort((a, b) => a - b)
-  const ratio = ratios[Math.floor(ratios.length / 2)] ?? Number.NaN
-  const spread = [round(ratios[0]), round(ratios.at(-1))] as const
-  return { row, base, ratio: round(ratio), spread, goal: `>= ${least}`, met: ratio >= least, n }
-}
-
 const random = (below: number): number => Math.floor(Math.random() * below)
 
 const tenantAt = (index: number): TenantUid =>
   tenantUid(`00000000-0000-7000-8000-${index.toString(16).padStart(12, '0')}`)
-
-const round = (ratio = Number.NaN): number => Math.round(ratio * 100) / 100
 
 function need(value: JsonValue | undefined): void {
   if (typeof value !== 'object' || value === null || !('pad' in value)) throw new Error('a read gave no row')

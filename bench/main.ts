@@ -1,0 +1,119 @@
+/**
+ * `npm run bench -- [--rounds N] [--ops N] [--only store|webhook] [--json]`: one interleaved run per family, a table, and
+ * whether each goal was met.
+ *
+ * PARTYWALL_TEST_ADMIN_URL names an administrator's URL of the server to measure on (throw-away databases are made in it);
+ * without it the embedded server is started. `--json` prints data only; progress goes to standard error. Exit code 0 also when a
+ * goal is missed, 1 when the run failed, 2 for arguments it does not know.
+ */
+
+import { availableParallelism } from 'node:os'
+import { parseArgs } from 'node:util'
+import type { BenchOptions, Row } from './measure.ts'
+import { benchStore } from './store.ts'
+import { benchWebhook } from './webhook.ts'
+
+const FAMILIES: Readonly<Record<string, (options: BenchOptions) => Promise<Row[]>>> = {
+  store: benchStore,
+  webhook: benchWebhook,
+}
+const USAGE = 'npm run bench -- [--rounds N] [--ops N] [--only store|webhook] [--json]'
+
+interface Arguments {
+  readonly families: readonly string[]
+  readonly rounds: number
+  readonly operations: number | undefined
+  readonly json: boolean
+}
+
+function readArguments(): Arguments {
+  const { values } = parseArgs({
+    options: {
+      rounds: { type: 'string', default: '7' },
+      ops: { type: 'string' },
+      only: { type: 'string' },
+      json: { type: 'boolean', default: false },
+    },
+  })
+  const { only } = values
+  if (only !== undefined && !Object.hasOwn(FAMILIES, only)) throw new TypeError(`--only knows no ${only}`)
+  return {
+    families: only === undefined ? Object.keys(FAMILIES) : [only],
+    rounds: positive('--rounds', values.rounds),
+    operations: values.ops === undefined ? undefined : positive('--ops', values.ops),
+    json: values.json,
+  }
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value > 0) return value
+  throw new TypeError(`${name}: a whole number above 0 expected, not ${text}`)
+}
+
+async function runFamilies({ families, rounds, operations, json }: Arguments): Promise<Row[]> {
+  const rows: Row[] = []
+  for (const family of families) {
+    const note = (line: string): void => {
+      if (!json) console.error(`${family}: ${line}`)
+    }
+    rows.push(
+      ...((await FAMILIES[family]?.({ rounds, note, ...(operations === undefined ? {} : { operations }) })) ?? []),
+    )
+  }
+  return rows
+}
+
+function printTable(rows: readonly Row[]): void {
+  const verdict = (row: Row) => (row.met ? 'met' : 'MISSED')
+  const ratios = rows.filter(row => row.kind === 'ratio')
+  if (ratios.length > 0) {
+    console.table(
+      ratios.map(row => ({
+        work: row.row,
+        'base, = 1': row.base,
+        ratio: row.ratio,
+        'of rounds': row.spread.join(' - '),
+        goal: row.goal,
+        verdict: verdict(row),
+        'per second': `${row.perSecond} / ${row.basePerSecond}`,
+        n: row.n,
+      })),
+    )
+  }
+  const times = rows.filter(row => row.kind === 'time')
+  if (times.length > 0) {
+    console.table(
+      times.map(row => ({
+        work: row.row,
+        'p50 ms': row.p50Ms,
+        'p99 ms': row.p99Ms,
+        'p99 of rounds': row.spreadMs.join(' - '),
+        goal: row.goal,
+        verdict: verdict(row),
+        n: row.n,
+      })),
+    )
+  }
+  const missed = rows.filter(row => !row.met).length
+  console.log(missed === 0 ? `all ${rows.length} goals met` : `${missed} of ${rows.length} goals missed`)
+}
+
+function readOrExit(): Arguments {
+  try {
+    return readArguments()
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n${USAGE}`)
+    process.exit(2)
+  }
+}
+
+const given = readOrExit()
+const machine = {
+  node: process.version,
+  platform: `${process.platform}-${process.arch}`,
+  cores: availableParallelism(),
+}
+const rows = await runFamilies(given)
+if (given.json) console.log(JSON.stringify({ machine, rows }, undefined, 2))
+else printTable(rows)

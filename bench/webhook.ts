@@ -1,0 +1,270 @@
+/**
+ * What a delivery costs: authenticated, durable, 2xx; then its handler, and its row marked done. The base is a bare durable
+ * INSERT of the same payload by stock `pg`, as many in flight, each its own commit.
+ *
+ * A family of rows for `main.ts`. 100 tenants are installed by real requests of the simulated host; the deliveries themselves go
+ * straight into `app.handle(view)`, so neither side has HTTP. Each has its own freshly signed token; what the host does (body,
+ * signature) is done before the clock starts.
+ */
+
+import { randomUUID } from 'node:crypto'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type App, createApp, listen, type RequestView } from 'partywall'
+import { type HipchatHost, type Installation, startHipchatHost } from 'partywall/host'
+import pg from 'pg'
+import { createTestDatabase, type TestDatabase } from '../test/support/database.ts'
+import {
+  type BenchOptions,
+  callsPerSecond,
+  measureInterleaved,
+  paced,
+  perSecond,
+  type Row,
+  ratioRow,
+  timeRow,
+  type Variant,
+} from './measure.ts'
+
+const TENANTS = 100
+const IN_FLIGHT = 64
+const PAYLOAD_BYTES = 700
+/** Of the base: what it gains nothing from exceeding. */
+const BASE_CONNECTIONS = 8
+const OPERATIONS = 2_000
+const BASE = 'bare durable INSERT, stock pg'
+const ACKED = 'webhook acked: authenticated, durable, 2xx'
+const DONE = 'webhook done'
+const GOALS = [
+  { row: ACKED, base: BASE, least: 0.8 },
+  { row: DONE, base: BASE, least: 0.5 },
+] as const
+/** `gapMs` between deliveries; `share` of a round's operations. */
+const PACES = [
+  { row: 'ack to handler start, 300/s', gapMs: 1_000 / 300, share: 0.3, p50Ms: 3, p99Ms: 15 },
+  { row: 'ack to handler start, idle', gapMs: 25, share: 0.03, p50Ms: 3, p99Ms: 15 },
+] as const
+const KEY = { id: 'bench', key: Buffer.alloc(32, 7) }
+const DONE_WITHIN_MS = 60_000
+
+export async function benchWebhook(options: BenchOptions): Promise<Row[]> {
+  const operations = options.operations ?? OPERATIONS
+  const opened: (() => Promise<unknown>)[] = []
+  try {
+    const world = await openWorld(opened)
+    const times = new Map<string, number[][]>(PACES.map(({ row }) => [row, []]))
+    const rates = await measureInterleaved(
+      [
+        bareInserts(world),
+        deliveries(world),
+        ...PACES.map(
+          (pace): Variant =>
+            async count => {
+              times.get(pace.row)?.push(await startTimes(world, Math.ceil(count * pace.share), pace.gapMs))
+              return {}
+            },
+        ),
+      ],
+      operations,
+      options,
+    )
+    return [
+      ...GOALS.map(goal => ratioRow(goal, rates, `${options.rounds} x ${operations}`)),
+      // The first round warmed up.
+      ...PACES.map(pace => timeRow(pace, (times.get(pace.row) ?? []).slice(1))),
+    ]
+  } finally {
+    for (const close of opened.reverse()) await close()
+  }
+}
+
+interface World {
+  readonly made: TestDatabase
+  readonly app: App
+  readonly path: string
+  readonly installations: readonly Installation[]
+  /** When each handler began, by delivery. */
+  readonly begun: Map<string, number>
+  /** Handlers that have ended. */
+  readonly ended: { count: number }
+  readonly clients: readonly pg.Client[]
+}
+
+async function openWorld(opened: (() => Promise<unknown>)[]): Promise<World> {
+  const made = await createTestDatabase()
+  opened.push(() => made.close())
+  const host = await startHipchatHost()
+  opened.push(() => host.close())
+  const port = await freePort()
+  const app = await createApp({
+    key: 'com.example.bench',
+    baseUrl: `http://127.0.0.1:${port}`,
+    database: { urls: made.urls },
+    keys: { current: KEY, find: id => (id === KEY.id ? KEY.key : undefined) },
+    developmentHosts: [new URL(host.url).host],
+    // Limits that keep tenants from each other are not what is measured.
+    limits: { inFlight: 1_000, perSecond: 1_000_000, burst: 1_000_000 },
+    logLevel: 'warn',
+    requestLog: false,
+  })
+  opened.push(() => app.close())
+  const begun = new Map<string, number>()
+  const ended = { count: 0 }
+  const addon = app.hipchat({ name: 'Bench', scopes: ['view_room'], hosts: [new URL(host.url).host] })
+  addon.onInstalled(ctx => ctx.tenantStore.set('row', { of: ctx.tenant.id }))
+  addon.webhook('room_message', /^\/count /, async ctx => {
+    begun.set(String(ctx.message?.id), performance.now())
+    if ((await ctx.tenantStore.get('row')) === undefined) throw new Error('the handler found no row')
+    ended.count += 1
+  })
+  const server = await listen(app, { port })
+  opened.push(() => server.close())
+  const installations = await install(host, `${app.baseUrl}/addon/capabilities`)
+  const webhook = installations[0]?.webhooks[0]
+  if (webhook === undefined) throw new Error('the add-on has no webhook')
+  const { pathname, search } = new URL(webhook.url)
+  const clients = await openClients(made)
+  opened.push(() => Promise.all(clients.map(client => client.end())))
+  return { made, app, path: pathname + search, installations, begun, ended, clients }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise(resolve => server.close(resolve))
+  return port
+}
+
+function install(host: HipchatHost, descriptor: string): Promise<Installation[]> {
+  return Promise.all(
+    Array.from({ length: TENANTS }, async (_, index) => {
+      const group = host.createGroup({ name: `Group ${index}` })
+      const room = group.createRoom({ name: `Room ${index}` })
+      const installation = await host.install(descriptor, { group, room })
+      if (installation.state !== 'installed') throw new Error(`not installed: ${JSON.stringify(installation.result)}`)
+      return installation
+    }),
+  )
+}
+
+async function openClients({ admin, urls }: TestDatabase): Promise<pg.Client[]> {
+  await admin('create schema bench')
+  await admin(
+    'create table bench.bare (id uuid primary key, payload json not null, received_at timestamptz not null default now())',
+  )
+  await admin('grant usage on schema bench to pw_app')
+  await admin('grant insert on bench.bare to pw_app')
+  const clients = Array.from(
+    { length: BASE_CONNECTIONS },
+    () => new pg.Client({ connectionString: urls.app, pipeline: true }),
+  )
+  await Promise.all(clients.map(client => client.connect()))
+  return clients
+}
+
+const INSERT = { name: 'bench_insert', text: 'insert into bench.bare (id, payload) values ($1, $2)' }
+
+function bareInserts({ clients, installations }: World): Variant {
+  return async operations => {
+    const rows = Array.from({ length: operations }, (_, index) => {
+      const id = randomUUID()
+      return [id, bodyOf(installations[index % installations.length], id)]
+    })
+    return {
+      [BASE]: await callsPerSecond(operations, IN_FLIGHT, async index => {
+        await clients[index % clients.length]?.query({ ...INSERT, values: rows[index] ?? [] })
+      }),
+    }
+  }
+}
+
+function deliveries(world: World): Variant {
+  return async operations => {
+    const prepared = prepare(world, operations)
+    world.ended.count = 0
+    const start = performance.now()
+    const acked = await callsPerSecond(operations, IN_FLIGHT, index => deliver(world, prepared[index]))
+    await allDone(world, operations)
+    return { [ACKED]: acked, [DONE]: perSecond(operations, start) }
+  }
+}
+
+/** Milliseconds from each 2xx to the start of its handler; below 0 where the handler was first. */
+async function startTimes(world: World, count: number, gapMs: number): Promise<number[]> {
+  const prepared = prepare(world, count)
+  const acked = new Map<string, number>()
+  world.ended.count = 0
+  await paced(count, gapMs, async index => {
+    await deliver(world, prepared[index])
+    acked.set(prepared[index]?.id ?? '', performance.now())
+  })
+  await allDone(world, count)
+  return prepared.map(({ id }) => (world.begun.get(id) ?? Number.NaN) - (acked.get(id) ?? Number.NaN))
+}
+
+interface Prepared {
+  readonly id: string
+  readonly view: RequestView
+}
+
+function prepare({ installations, path, begun }: World, count: number): Prepared[] {
+  begun.clear()
+  return Array.from({ length: count }, (_, index) => {
+    const installation = installations[index % installations.length]
+    const id = randomUUID()
+    const body = Buffer.from(bodyOf(installation, id))
+    const headers = new Map([
+      ['content-type', 'application/json'],
+      ['authorization', `JWT ${installation?.signRequest({ jti: id })}`],
+    ])
+    const view: RequestView = {
+      method: 'POST',
+      target: path,
+      remoteAddress: '127.0.0.1',
+      header: name => headers.get(name),
+      headerValues: name => [headers.get(name)].filter(value => value !== undefined),
+      body: async () => body,
+    }
+    return { id, view }
+  })
+}
+
+/** A message as the host sends it, padded to 700 bytes. */
+function bodyOf(installation: Installation | undefined, id: string): string {
+  const textOf = (pad: string): string =>
+    JSON.stringify({
+      event: 'room_message',
+      oauth_client_id: installation?.oauthId,
+      webhook_id: 1,
+      item: {
+        room: { id: installation?.room?.id, name: installation?.room?.name },
+        message: {
+          id,
+          from: { id: 1, name: 'Somebody', mention_name: 'somebody' },
+          message: `/count ${pad}`,
+          type: 'message',
+        },
+      },
+    })
+  return textOf('x'.repeat(PAYLOAD_BYTES - textOf('').length))
+}
+
+async function deliver({ app }: World, prepared: Prepared | undefined): Promise<void> {
+  const answer = prepared && (await app.handle(prepared.view))
+  if (answer?.status !== 204) throw new Error(`a delivery was answered with ${answer?.status} ${answer?.body}`)
+}
+
+/** Every handler has ended, then every row is marked: only then is the table asked. */
+async function allDone({ made, ended }: World, count: number): Promise<void> {
+  const deadline = performance.now() + DONE_WITHIN_MS
+  while (ended.count < count || (await unfinished(made)) > 0) {
+    if (performance.now() > deadline) throw new Error(`${ended.count} of ${count} handlers within ${DONE_WITHIN_MS} ms`)
+    await new Promise(resolve => setTimeout(resolve, 1))
+  }
+}
+
+async function unfinished({ admin }: TestDatabase): Promise<number> {
+  const [row] = await admin("select count(*)::int as count from pw.inbox where state in ('due', 'running')")
+  return Number(row?.count)
+}
