@@ -46,13 +46,17 @@ export function encodePath(parts: readonly unknown[]): string {
   return path
 }
 
-/** The parts of a path text that `encodePath` made. */
+/**
+ * The parts of a path text that `encodePath` made.
+ * @throws TypeError for any other text
+ */
 export function decodePath(path: string): string[] {
   const parts: string[] = []
   const bytes = Buffer.from(path)
   for (let at = 0; at < bytes.length; ) {
     const colon = bytes.indexOf(0x3a, at)
-    const end = colon + 1 + Number(bytes.toString('latin1', at, colon))
+    const end = colon + 1 + Number(bytes.toString('latin1', at, Math.max(at, colon)))
+    if (colon <= at || bytes[end] !== 0x2f) throw new TypeError('not the text of a path')
     parts.push(bytes.toString('utf8', colon + 1, end))
     at = end + 1
   }

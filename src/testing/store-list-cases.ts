@@ -173,6 +173,7 @@ async function walk(store: TenantStore, options: { prefix?: string; limit: numbe
       ...options,
       ...(cursor === undefined ? {} : { cursor }),
     })
+    assert.ok(page.cursor === undefined || page.cursor !== cursor, 'a cursor led back to its own page')
     keys.push(...Object.keys(page.items))
     cursor = page.cursor
   } while (cursor !== undefined)

@@ -50,6 +50,12 @@ test('E 47: one path text begins with another exactly when it is the same path o
   )
 })
 
+test('a text that is no path is refused', () => {
+  for (const text of ['a', ':', ':/', '1', '1:', '1:a', '2:a/', 'a:b/', '1:a/1', '-1:/', '1:ab/', '1e1:a/']) {
+    assert.throws(() => decodePath(text), TypeError, text)
+  }
+})
+
 test('E 51: a range ends right above everything that begins with its prefix', () => {
   fc.assert(
     fc.property(name, name, (prefix, text) => {
