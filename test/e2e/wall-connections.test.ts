@@ -6,7 +6,7 @@ import type { Statement } from '../../src/postgres/database.ts'
 import type { DatabaseUrls, OpenDatabase, OpenDatabaseOptions } from '../../src/postgres/open.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { rejection } from '../support/errors.ts'
-import { createTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
+import { createTcpProxy, type TcpProxy, targetOf } from '../support/tcp-proxy.ts'
 
 const PUT: Statement = {
   name: 't_put',
@@ -255,13 +255,6 @@ async function throughProxy(options: OpenDatabaseOptions = {}): Promise<OpenData
   const { app, system, jobs } = testDatabase.urls
   const urls: DatabaseUrls = { app: through(app), system: through(system), jobs: through(jobs) }
   return testDatabase.open({ ...options, urls })
-}
-
-function targetOf(url: string): { host: string; port: number } | { path: string } {
-  const parsed = new URL(url)
-  const folder = parsed.searchParams.get('host')
-  const port = Number(parsed.port || 5432)
-  return folder === null ? { host: parsed.hostname, port } : { path: `${folder}/.s.PGSQL.${port}` }
 }
 
 const rows = (tenant: ReturnType<typeof newTenantUid>) => testDatabase.database.app.query(tenant, GET, [])

@@ -21,10 +21,20 @@ export interface TcpProxy {
   close(): Promise<void>
 }
 
+export type ProxyTarget = { readonly host: string; readonly port: number } | { readonly path: string }
+
+/** Where a database URL leads. */
+export function targetOf(url: string): ProxyTarget {
+  const parsed = new URL(url)
+  const folder = parsed.searchParams.get('host')
+  const port = Number(parsed.port || 5432)
+  return folder === null ? { host: parsed.hostname, port } : { path: `${folder}/.s.PGSQL.${port}` }
+}
+
 type Mode = 'pass' | 'hold' | 'refuse'
 
 /** @param target host and port of the server, or the path of its socket */
-export async function createTcpProxy(target: { host: string; port: number } | { path: string }): Promise<TcpProxy> {
+export async function createTcpProxy(target: ProxyTarget): Promise<TcpProxy> {
   let mode: Mode = 'pass'
   let passed = 0
   let cut: { readonly at: number; readonly moment: 'before' | 'after' } | undefined
