@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { after, before, test } from 'node:test'
 import { PartywallError } from '../../src/core/errors.ts'
+import { readJsonBody } from '../../src/core/json-body.ts'
 import { jsonAnswer, textAnswer } from '../../src/http/answers.ts'
-import { readJson } from '../../src/http/body.ts'
 import { createRouter } from '../../src/http/router.ts'
 import { type Listening, listen, serverOptions, widerLimits } from '../../src/http/server.ts'
 import type { Mountable } from '../../src/http/view.ts'
@@ -24,7 +24,7 @@ const app: Mountable = createRouter(
         return jsonAnswer(200, { size: (await view.body()).length })
       },
     },
-    { method: 'POST', path: '/json', handle: async ({ view }) => jsonAnswer(200, await readJson(view)) },
+    { method: 'POST', path: '/json', handle: async ({ view }) => jsonAnswer(200, (await readJsonBody(view)).value) },
     { method: 'POST', path: '/unread', handle: () => textAnswer(403, 'no') },
     { method: 'GET', path: '/headers', handle: ({ view }) => jsonAnswer(200, view.headerValues('authorization')) },
     {

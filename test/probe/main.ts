@@ -30,13 +30,13 @@ const addon: HipchatApp = app.hipchat({
 })
 addProbeRoutes(app, addon)
 
-const server = await listen(withHealth(app), { port, host: '127.0.0.1' })
+const server = await listen(withHealth(app), { port, host: '127.0.0.1', closeGraceMs: 4000 })
 console.log(JSON.stringify({ event: 'probe-listening', url: server.url, pid: process.pid }))
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.once(signal, async () => {
     await server.close()
-    await app.close()
+    await app.close(2500)
     process.exit(0)
   })
 }

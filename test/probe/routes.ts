@@ -11,7 +11,7 @@ import {
   PartywallError,
   type TenantStore,
 } from 'partywall'
-import { readJson } from '../../src/http/body.ts'
+import { readJsonBody } from '../../src/core/json-body.ts'
 
 const MAX_DELAY_MS = 10_000
 const EVENTS_WAIT_MS = 2000
@@ -75,7 +75,7 @@ function addStorageRoutes(addon: HipchatApp): void {
   addon.page(
     '/kv',
     async context => {
-      const body = (await readJson(context.view)) as { value?: JsonValue }
+      const body = (await readJsonBody(context.view)).value as { value?: JsonValue } | null
       if (typeof body !== 'object' || body === null || body.value === undefined)
         throw new PartywallError('ERR_BODY_INVALID')
       await storeOf(context).set(keyOf(context.query), body.value)
