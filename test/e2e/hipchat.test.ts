@@ -1,10 +1,8 @@
 // The HipChat dialect with everything real: database, registry, inbox, outbound client, Koa, and the simulated host.
 import assert from 'node:assert/strict'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
 import Koa from 'koa'
-import { type App, createApp, type HipchatApp, type Listening, listen } from 'partywall'
+import { type App, createApp, type HipchatApp, type Listening, listen, type TenantStore } from 'partywall'
 import {
   FAULTS,
   type HipchatHost,
@@ -16,6 +14,7 @@ import {
 } from 'partywall/host'
 import { mount } from 'partywall/koa'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { eventually, freePort } from './hipchat-support.ts'
 
 const SECRET_KEY = { id: 'test', key: Buffer.alloc(32, 5) }
 
@@ -43,14 +42,6 @@ after(async () => {
   await Promise.all([host?.close(), other?.close()])
   await database?.close()
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => server.close(resolve))
-  return port
-}
 
 async function start(port: number): Promise<Running> {
   const hosts = [new URL(host.url).host, new URL(other.url).host]
@@ -89,7 +80,7 @@ async function start(port: number): Promise<Running> {
   koa.use(mount(app))
   koa.use(addon.authenticate())
   koa.use(async ctx => {
-    const bound = ctx as unknown as import('../../src/dialects/hipchat/handler-context.ts').HipchatRequestServices
+    const bound = ctx as unknown as Bound
     const { tenant, authentication, tenantStore } = bound
     if (ctx.query.token !== undefined) void authentication.token
     if (ctx.query.wait !== undefined) await new Promise(resolve => setTimeout(resolve, Number(ctx.query.wait)))
@@ -113,6 +104,13 @@ async function start(port: number): Promise<Running> {
   }
 }
 
+/** What `authenticate()` puts on Koa's context, as far as it is used here. */
+interface Bound {
+  readonly tenant: { readonly id: string }
+  readonly authentication: { readonly userId?: string; readonly token: string }
+  readonly tenantStore: TenantStore
+}
+
 interface Tenant {
   readonly room: HostRoom
   readonly user: HostUser
@@ -134,15 +132,6 @@ async function pageOf({ installation, user }: Tenant, query = ''): Promise<Recor
   return (await response.json()) as Record<string, unknown>
 }
 
-async function eventually<T>(look: () => T | undefined | Promise<T | undefined>, what: string): Promise<T> {
-  const deadline = Date.now() + 10_000
-  for (;;) {
-    const found = await look()
-    if (found !== undefined) return found
-    assert.ok(Date.now() < deadline, `never: ${what}`)
-    await new Promise(resolve => setTimeout(resolve, 10))
-  }
-}
 const said = (room: HostRoom, text: string) => () => room.history.find(item => item.message === text)
 const api = (path: string, init?: RequestInit) => fetch(running.app.baseUrl + path, init)
 const post = (body: object) =>
