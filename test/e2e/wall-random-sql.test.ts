@@ -76,7 +76,7 @@ SERVERS.forEach((server, index) => {
         assert.deepEqual(await snapshot(both, other, WITH_VERSIONS), neighbour)
         assert.deepEqual(await snapshot(both, own), await snapshot(alone, own))
       }),
-      { numRuns: ROUNDS / 8, endOnFailure: true, errorWithCause: true },
+      { numRuns: ROUNDS / 8, endOnFailure: true, includeErrorInReport: true },
     )
     assert.ok(ran > ROUNDS / 3, `only ${ran} statements did something`)
   }
