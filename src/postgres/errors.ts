@@ -54,7 +54,7 @@ export const didNotRun = (error: unknown): boolean => isPartywallError(error) &&
 
 /**
  * @returns a PartywallError: ERR_STORE_UNAVAILABLE, ERR_STORE_TIMEOUT, ERR_STORE_FULL, ERR_UPDATE_CONTENTION,
- *   ERR_WALL_NOT_BOUND, or ERR_STATEMENT_REFUSED with `details.sqlState` for everything a statement itself caused
+ *   ERR_WALL_NOT_BOUND, ERR_TENANT_REVOKED (erased), or ERR_STATEMENT_REFUSED with `details.sqlState` for everything a statement itself caused
  */
 export function storeError(error: unknown, progress: Progress): PartywallError {
   if (isPartywallError(error)) return error
@@ -92,6 +92,7 @@ export const timeoutError = (progress: Progress, limitMs: number): PartywallErro
 
 function codeOf(state: string, error: unknown): ErrorCode {
   if (isMissingBinding(state, text(reported(error).message) ?? '')) return 'ERR_WALL_NOT_BOUND'
+  if (isErased(state, text(reported(error).message) ?? '')) return 'ERR_TENANT_REVOKED'
   const known = BY_STATE.get(state)
   if (known !== undefined) return known
   return UNAVAILABLE_CLASSES.has(state.slice(0, 2)) ? 'ERR_STORE_UNAVAILABLE' : 'ERR_STATEMENT_REFUSED'
@@ -100,6 +101,9 @@ function codeOf(state: string, error: unknown): ErrorCode {
 /** The policies read a setting that was never made (42704) or has been rolled off (empty, hence no UUID). */
 const isMissingBinding = (state: string, message: string): boolean =>
   (state === '42704' && message.includes('"pw.')) || (state === '22P02' && message.endsWith('uuid: ""'))
+
+/** The policy that keeps late writes out of a tenant whose erasure has begun. */
+const isErased = (state: string, message: string): boolean => state === '42501' && message.includes('"erased"')
 
 /** The server quotes values in its texts about data (classes 22 and 23) and in DETAIL: neither goes into a log. */
 function withoutValues(error: unknown, state: string): Error {

@@ -35,6 +35,14 @@ export interface RegistryMemory {
   onLapsed(listener: () => Promise<void>): () => void
 }
 
+/** The circumstances of a read: when it began, and in which stretch of the lease. */
+interface Start {
+  readonly at: number
+  readonly era: number | undefined
+}
+
+/** A process that was stopped for longer must not act on what it read before. */
+const MAX_READ_AGE_MS = 1_500
 const MAX_FRESH_READS = 10_000
 const VERIFY_BATCH = 1_000
 
@@ -43,25 +51,29 @@ export function createRegistryMemory(options: {
   readonly cache: RegistryCache
   readonly dataKeys: DataKeys
   readonly clock: Clock
-  readonly era: () => number | undefined
+  readonly lease: () => { readonly era: number | undefined; holds(): boolean }
 }): RegistryMemory {
-  const { system, cache, dataKeys, clock, era } = options
+  const { system, cache, dataKeys, clock, lease } = options
   const revokedListeners = new Set<(revocation: Revocation) => void>()
   const lapsedListeners = new Set<() => Promise<void>>()
   const freshReads = new LRUCache<string, number>({ max: MAX_FRESH_READS })
   let suspects = new Map<IdentityUid, IdentityRecord>()
 
-  const onRead = (record: IdentityRecord, begun: number | undefined): void => {
-    if (begun !== undefined && begun === era()) cache.put(record)
+  /** With the lease held an answer counts while it still is; without it, only when it is not old. */
+  const reading = {
+    begin: (): Start => ({ at: clock.monotonic(), era: lease().holds() ? lease().era : undefined }),
+    isFresh: ({ at, era }: Start) =>
+      era === undefined ? clock.monotonic() - at < MAX_READ_AGE_MS : lease().holds() && lease().era === era,
+    onRead: (record: IdentityRecord, { era }: Start) => {
+      if (era !== undefined && era === lease().era) cache.put(record)
+    },
   }
-  const byKey = createBatchReader<IdentityKey, IdentityRecord>({
-    era,
-    onRead,
+  const byKey = createBatchReader<IdentityKey, IdentityRecord, Start>({
+    ...reading,
     read: async keys => toMakers(await system.query(sql.FIND_BY_KEY, keyArrays(keys)), dataKeys, encodeKey),
   })
-  const byUid = createBatchReader<Uids, IdentityRecord>({
-    era,
-    onRead,
+  const byUid = createBatchReader<Uids, IdentityRecord, Start>({
+    ...reading,
     read: async uids => {
       const rows = await system.query(sql.FIND_BY_UID, uidParameters(uids))
       return toMakers(rows, dataKeys, record => record.uid)

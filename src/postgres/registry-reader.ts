@@ -5,19 +5,23 @@
  * a change of its identity became known is made again: its answer may be from before.
  */
 
+import { PartywallError } from '../core/errors.ts'
+
 export interface BatchReader<Key, Value> {
   load(id: string, key: Key): Promise<Value | undefined>
   /** Marks the reads under way that `concerns` picks; their answers are thrown away and asked for again. */
   outdate(concerns: (id: string) => boolean): void
 }
 
-export interface BatchReaderOptions<Key, Value> {
+export interface BatchReaderOptions<Key, Value, Start> {
   /** One statement for all keys. A value that is a promise or thrown by its thunk concerns only its own key. */
   readonly read: (keys: readonly Key[]) => Promise<ReadonlyMap<string, () => Value>>
+  /** Notes the circumstances in which a read begins. */
+  readonly begin: () => Start
+  /** False where the answer took so long, or so much happened meanwhile, that it must be asked for again. */
+  readonly isFresh: (start: Start) => boolean
   /** Called with every answer that is handed out. */
-  readonly onRead?: (value: Value, era: number | undefined) => void
-  /** Names the time the read began in; see `onRead`. */
-  readonly era?: () => number | undefined
+  readonly onRead: (value: Value, start: Start) => void
   /** Keys in one statement; default 500. */
   readonly maxBatch?: number
   /** Statements under way; default 2. */
@@ -31,10 +35,16 @@ interface Entry<Key, Value> {
   readonly resolve: (value: Value | undefined) => void
   readonly reject: (error: unknown) => void
   isOutdated: boolean
+  tries: number
 }
 
-export function createBatchReader<Key, Value>(options: BatchReaderOptions<Key, Value>): BatchReader<Key, Value> {
-  const { read, onRead, era, maxBatch = 500, maxInFlight = 2 } = options
+/** A process that never gets an answer in time cannot say anything about the present. */
+const MAX_TRIES = 4
+
+export function createBatchReader<Key, Value, Start>(
+  options: BatchReaderOptions<Key, Value, Start>,
+): BatchReader<Key, Value> {
+  const { read, begin, isFresh, onRead, maxBatch = 500, maxInFlight = 2 } = options
   const waiting = new Map<string, Entry<Key, Value>>()
   const inFlight = new Set<readonly Entry<Key, Value>[]>()
   let isScheduled = false
@@ -63,10 +73,13 @@ export function createBatchReader<Key, Value>(options: BatchReaderOptions<Key, V
 
   const send = async (batch: readonly Entry<Key, Value>[]): Promise<void> => {
     inFlight.add(batch)
-    const begun = era?.()
+    const start = begin()
     try {
       const found = await read(batch.map(entry => entry.key))
-      for (const entry of batch) settle(entry, found.get(entry.id), begun)
+      for (const entry of batch) {
+        if (entry.isOutdated || !isFresh(start)) again(entry)
+        else settle(entry, found.get(entry.id), start)
+      }
     } catch (error) {
       for (const entry of batch) entry.reject(error)
     } finally {
@@ -75,14 +88,10 @@ export function createBatchReader<Key, Value>(options: BatchReaderOptions<Key, V
     }
   }
 
-  const settle = (entry: Entry<Key, Value>, make: (() => Value) | undefined, begun: number | undefined): void => {
-    if (entry.isOutdated) {
-      again(entry)
-      return
-    }
+  const settle = (entry: Entry<Key, Value>, make: (() => Value) | undefined, start: Start): void => {
     try {
       const value = make?.()
-      if (value !== undefined) onRead?.(value, begun)
+      if (value !== undefined) onRead(value, start)
       entry.resolve(value)
     } catch (error) {
       entry.reject(error)
@@ -91,7 +100,8 @@ export function createBatchReader<Key, Value>(options: BatchReaderOptions<Key, V
 
   const again = (entry: Entry<Key, Value>): void => {
     const queued = waiting.get(entry.id)
-    if (queued === undefined) waiting.set(entry.id, entry)
+    if (++entry.tries === MAX_TRIES) entry.reject(tooLate())
+    else if (queued === undefined) waiting.set(entry.id, entry)
     else queued.promise.then(entry.resolve, entry.reject)
   }
 
@@ -117,5 +127,11 @@ function newEntry<Key, Value>(id: string, key: Key): Entry<Key, Value> {
     resolve = fulfil
     reject = fail
   })
-  return { id, key, promise, resolve, reject, isOutdated: false }
+  return { id, key, promise, resolve, reject, isOutdated: false, tries: 0 }
 }
+
+const tooLate = (): PartywallError =>
+  new PartywallError('ERR_STORE_TIMEOUT', {
+    message: 'the registry changed or answered too late each time it was read',
+    retryAfterSeconds: 1,
+  })

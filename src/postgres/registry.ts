@@ -46,7 +46,7 @@ const FRESH_READ_MS = 1_000
 export function createRegistry(options: RegistryOptions): RegistryWithLifetime {
   const { database, dataKeys, clock, logger, retention = DEFAULT_RETENTION } = options
   const cache = createRegistryCache(options.maxCachedIdentities ?? MAX_CACHED_IDENTITIES)
-  const memory = createRegistryMemory({ system: database.system, cache, dataKeys, clock, era: () => leases.era })
+  const memory = createRegistryMemory({ system: database.system, cache, dataKeys, clock, lease: () => leases })
   const leases = createLeases(
     { database, clock, logger, ...options.lease },
     { onChange: memory.change, onDrop: memory.drop, onVerify: memory.verify },
