@@ -10,13 +10,13 @@ export const storeAtomicCases: readonly StoreCase[] = [
     async run({ one, oneElsewhere }) {
       const first = await one.set('key', 1)
       const second = await oneElsewhere.set('key', 2)
-      assert.ok(first.version > 0 && second.version > first.version)
+      assert.ok(first.version > 0 && second.version > first.version, 'versions must grow')
       equal(await one.entry('key'), { value: 2, version: second.version })
       await refuses('ERR_VERSION_CONFLICT', () => one.set('key', 3, { ifVersion: first.version }))
       await refuses('ERR_VERSION_CONFLICT', () => one.set('key', 3, { ifVersion: 0 }))
       await refuses('ERR_VERSION_CONFLICT', () => one.set('absent', 3, { ifVersion: 1 }))
       const third = await one.set('key', 3, { ifVersion: second.version })
-      assert.ok(third.version > second.version)
+      assert.ok(third.version > second.version, 'versions must grow')
       equal(await oneElsewhere.get('key'), 3)
       equal(await one.del('key', { ifVersion: second.version }), false)
       equal(await one.del('key', { ifVersion: third.version }), true)
@@ -49,7 +49,7 @@ export const storeAtomicCases: readonly StoreCase[] = [
       const seen = new Set<number>()
       for (let round = 0; round < 10; round++) {
         const { version } = await one.set('key', 'old', { ttlSeconds: 100 })
-        assert.ok(!seen.has(version))
+        assert.ok(!seen.has(version), 'a version came back')
         seen.add(version)
         await oneElsewhere.del('key')
       }
@@ -120,7 +120,7 @@ export const storeAtomicCases: readonly StoreCase[] = [
       equal(await one.del('del'), false)
       await refuses('ERR_VERSION_CONFLICT', () => one.set('version', 'new', { ifVersion: version }))
       const revived = await one.set('version', 'new')
-      assert.ok(revived.version > version)
+      assert.ok(revived.version > version, 'versions must grow past an expired one')
     },
   },
   {

@@ -85,7 +85,7 @@ const valueCases: readonly StoreCase[] = [
       for (const name of names) {
         const value = await one.get(name)
         equal(JSON.stringify(value), `{"${name}":{"polluted":"${name}"}}`)
-        assert.ok(Object.hasOwn(Object(value), name))
+        assert.ok(Object.hasOwn(Object(value), name), `${name} must be a property of its own`)
         equal(await one.narrow(name).get('inside'), name)
       }
       const all = await one.all()

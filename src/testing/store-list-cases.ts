@@ -90,7 +90,7 @@ export const storeListCases: readonly StoreCase[] = [
         for (const key of ['pa', 'pb', 'pc']) await store.set(key, key)
       }
       const { cursor } = await one.list({ limit: 1 })
-      assert.ok(cursor !== undefined)
+      assert.ok(cursor !== undefined, 'the page must end with a cursor')
       equal(Object.keys((await oneElsewhere.list({ limit: 2, cursor })).items), ['pb', 'pc'])
       const strangers: (() => Promise<unknown>)[] = [
         () => other.list({ limit: 1, cursor }),
@@ -100,7 +100,7 @@ export const storeListCases: readonly StoreCase[] = [
       ]
       for (const stranger of strangers) await refuses('ERR_CURSOR_INVALID', stranger)
       const scoped = (await one.narrow('scope').list({ limit: 1, prefix: 'p' })).cursor
-      assert.ok(scoped !== undefined)
+      assert.ok(scoped !== undefined, 'the page must end with a cursor')
       await refuses('ERR_CURSOR_INVALID', () => one.list({ limit: 1, prefix: 'p', cursor: scoped }))
       await refuses('ERR_CURSOR_INVALID', () => one.narrow('scope').list({ limit: 1, prefix: 'pa', cursor: scoped }))
     },
@@ -136,7 +136,7 @@ export const storeListCases: readonly StoreCase[] = [
       equal(Object.keys(await one.all({ nested: true })).length, 600)
       const page = await one.list({ limit: 399 })
       equal(Object.keys(page.items).length, 399)
-      assert.ok(page.cursor !== undefined)
+      assert.ok(page.cursor !== undefined, 'the page must end with a cursor')
       equal((await one.list({ limit: 400 })).cursor, undefined)
     },
   },

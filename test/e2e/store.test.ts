@@ -14,7 +14,7 @@ import { clock, cursorKey, fakeContext } from '../support/store-context.ts'
 
 let made: TestDatabase | undefined
 const app = (): BoundPool => {
-  assert.ok(made)
+  assert.ok(made, 'the database is there')
   return made.database.app
 }
 const openStore = (tenant: TenantUid = newTenantUid()): TenantStore =>
@@ -143,7 +143,7 @@ test('pages of large values end early and lose nothing, all() refuses what memor
   do {
     const page = await store.list({ limit: 1_000, prefix: 'key-1', ...(cursor === undefined ? {} : { cursor }) })
     const names = Object.keys(page.items)
-    assert.ok(names.length > 0 && names.length * 250_000 < 17_000_000)
+    assert.ok(names.length > 0 && names.length <= 67, `${names.length} large values in a page`)
     keys.push(...names)
     cursor = page.cursor
     pages++
