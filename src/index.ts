@@ -10,6 +10,15 @@ export { createLogger } from './core/log.ts'
 export type { Clock, KeyProvider, Logger, Random, Work, WorkHandler } from './core/ports.ts'
 export type { ListOptions, SetOptions, StoreEntry, StorePage, TenantStore } from './core/store.ts'
 export type { JsonObject, JsonValue } from './core/tenant.ts'
+export type {
+  HipchatLifecycleContext,
+  HipchatPageContext,
+  HipchatRequestServices,
+  HipchatWebhookContext,
+} from './dialects/hipchat/handler-context.ts'
+export type { HipchatTenant } from './dialects/hipchat/tenant.ts'
+export type { RoomClient, TenantClient } from './dialects/hipchat/tenant-client.ts'
+export type { TenantWebhooks } from './dialects/hipchat/tenant-webhooks.ts'
 export { type Listening, listen, serverOptions } from './http/server.ts'
 export type { Answer, Guard, Guarded, Mountable, RequestView } from './http/view.ts'
 export type { DeadLetter, DeadLetters } from './jobs/dead-letters.ts'

@@ -5,6 +5,7 @@
  * the tenant. Nothing here knows a protocol or a database.
  */
 
+import { inspect } from 'node:util'
 import type { IdentityUid, TenantUid } from './ids.ts'
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue }
@@ -68,6 +69,11 @@ export class IdentitySecrets {
   /** Shows nothing. */
   toJSON(): undefined {
     return undefined
+  }
+
+  /** Shows nothing, also where getters are asked for. */
+  [inspect.custom](): string {
+    return 'IdentitySecrets {}'
   }
 }
 

@@ -59,6 +59,8 @@ export function createTenantLimits(clock: Clock, settings: Partial<TenantLimitSe
 export function limitBinder(binder: Binder, limits: TenantLimits): Binder {
   return {
     async run(identity, work, mode) {
+      // What is left to do for an ended installation is ours, not a request of its tenant.
+      if (mode === 'read-only') return binder.run(identity, work, mode)
       const leave = limits.enter(identity.tenantUid)
       try {
         return await binder.run(identity, work, mode)

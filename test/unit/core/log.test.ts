@@ -256,6 +256,7 @@ test('odd values neither throw nor fill the disk', () => {
 test('H 83: opened secrets of an identity show nothing', () => {
   const { lines, logger } = capture()
   const secrets = new IdentitySecrets(new Map([['secret', SECRET]]), new Uint8Array(32))
+  assert.equal(inspect(secrets, { showHidden: true, getters: true }), 'IdentitySecrets {}')
   logger.info('identity', { identity: { uid: 'x', secrets }, secrets })
   assert.ok(!lines.join('').includes(SECRET))
 })
