@@ -29,6 +29,10 @@ export interface TestProcess {
   line(timeoutMs?: number): Promise<string>
   /** Writes a line to its standard input and returns the next line of its output. */
   ask(line: string, timeoutMs?: number): Promise<string>
+  /** Writes a line to its standard input. */
+  tell(line: string): void
+  /** Hands over every further line of its output; resolves when there are no more. Not to be mixed with `line` and `ask`. */
+  eachLine(listener: (line: string) => void): Promise<void>
   /** Sends a signal, SIGKILL when none is given, and waits for the end. */
   kill(signal?: NodeJS.Signals): Promise<void>
   readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
@@ -87,6 +91,10 @@ function talkTo(child: ChildProcess, ended: TestProcess['ended']): TestProcess {
     ask(text, timeoutMs) {
       stdin.write(`${text}\n`)
       return line(timeoutMs)
+    },
+    tell: text => void stdin.write(`${text}\n`),
+    async eachLine(listener) {
+      for (let next = await lines.next(); next.done !== true; next = await lines.next()) listener(next.value)
     },
     kill: signal => end(child, signal ?? 'SIGKILL', ended),
   }
