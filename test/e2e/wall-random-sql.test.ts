@@ -15,7 +15,7 @@ import { findPgbouncer, type Pooler, startPgbouncer } from '../support/pgbouncer
 import { randomStatement, SCHEMA, seedStatements } from '../support/random-sql.ts'
 import { createTcpProxy, type TcpProxy, targetOf } from '../support/tcp-proxy.ts'
 
-const ROUNDS = process.env.PARTYWALL_SCALE === 'ci' ? 4_000 : 240
+const ROUNDS = process.env.PARTYWALL_SCALE === 'ci' ? 2_000 : 240
 const SERVERS = (process.env.PARTYWALL_TEST_ADMIN_URLS ?? process.env.PARTYWALL_TEST_ADMIN_URL ?? '')
   .split(',')
   .map(url => url.trim())

@@ -287,14 +287,15 @@ test('F 64: servers without the fixes for known flaws give a warning', () => {
 
 test('URLs: two of three logins, a wrong mode or no URL at all are configuration errors that show no password', async () => {
   const { app } = testDatabase.urls
+  const withMode = (mode: string): string => `${app}${app.includes('?') ? '&' : '?'}statement_mode=${mode}`
   await rejection(openDatabase({ environment: { DATABASE_URL: app } }), 'ERR_CONFIG')
-  for (const url of ['mysql://u:geheim@h/d', 'postgres://u:geheim@[h/d', `${app}?statement_mode=geheim`]) {
+  for (const url of ['mysql://u:geheim@h/d', 'postgres://u:geheim@[h/d', withMode('geheim')]) {
     assert.throws(
       () => parseDatabaseUrl(url),
       (error: Error & { code?: string }) => error.code === 'ERR_CONFIG' && !error.message.includes('geheim'),
     )
   }
-  assert.equal(parseDatabaseUrl(`${app}${app.includes('?') ? '&' : '?'}statement_mode=unnamed`).mode, 'unnamed')
+  assert.equal(parseDatabaseUrl(withMode('unnamed')).mode, 'unnamed')
 })
 
 test('a password travels as the verifier that PostgreSQL itself would make', () => {
