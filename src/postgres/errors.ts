@@ -49,9 +49,6 @@ export function sqlStateOf(error: unknown): string | undefined {
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined
 }
 
-/** True where the statement certainly left no trace, so that it may be sent again. */
-export const didNotRun = (error: unknown): boolean => isPartywallError(error) && error.details.mayHaveRun === false
-
 /**
  * @returns a PartywallError: ERR_STORE_UNAVAILABLE, ERR_STORE_TIMEOUT, ERR_STORE_FULL, ERR_UPDATE_CONTENTION,
  *   ERR_WALL_NOT_BOUND, ERR_TENANT_REVOKED (erased), or ERR_STATEMENT_REFUSED with `details.sqlState` for everything a statement itself caused
