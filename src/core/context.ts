@@ -33,9 +33,6 @@ const storage = new AsyncLocalStorage<TenantContext>()
 /** Runs `work` with `context` as the current tenant, for everything it starts. */
 export const runInContext = <T>(context: TenantContext, work: () => T): T => storage.run(context, work)
 
-/** Runs `work` with no tenant at all: for what outlives a request or belongs to the process. */
-export const runOutsideContext = <T>(work: () => T): T => storage.exit(work)
-
 /** @throws ERR_TENANT_CONTEXT_MISSING */
 export function currentContext(): TenantContext {
   const context = storage.getStore()
