@@ -178,7 +178,13 @@ class LeaseHolder implements Leases {
       return
     }
     if (change.n <= link.handled) return
-    this.#events.onChange(change)
+    try {
+      this.#events.onChange(change)
+    } catch (error) {
+      // Not handled, so not acknowledged either.
+      this.#giveUp(link, error)
+      return
+    }
     link.handled = change.n
     if (link.isHeld) void this.#renew(link)
   }

@@ -20,7 +20,6 @@ export const IDENTITY_COLUMNS = `i.uid, i.tenant_id, i.app, i.environment, i.dia
   coalesce(t.purge_after <= now(), false), d.kek_id, d.wrapped,
   (select json_agg(json_build_array(s.name, s.version, encode(s.box, 'hex')) order by s.version) from pw.secret s
     where s.tenant_id = i.tenant_id and s.identity_uid = i.uid and (s.not_after is null or s.not_after > now()))`
-export const IDENTITY_COLUMN_COUNT = 18
 
 /** The row as it is, secrets still sealed. */
 export interface StoredIdentity extends Omit<IdentityRecord, 'secrets'> {

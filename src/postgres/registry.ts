@@ -39,7 +39,7 @@ export interface RegistryWithLifetime extends Registry {
   close(): Promise<void>
 }
 
-export const DEFAULT_RETENTION: RetentionPolicy = { days: 28, restore: true }
+const DEFAULT_RETENTION: RetentionPolicy = { days: 28, restore: true }
 const FRESH_READ_MS = 1_000
 
 /** @example const registry = createRegistry({ database, dataKeys, clock, logger }); await registry.start() */
@@ -58,14 +58,16 @@ export function createRegistry(options: RegistryOptions): RegistryWithLifetime {
     leases.holds() ? cache.byKey(encodeKey(key)) : undefined
 
   const find = async (key: IdentityKey): Promise<IdentityRecord | undefined> =>
-    isStorableKey(key) ? (peek(key) ?? memory.readKey(key)) : undefined
+    peek(key) ?? (isStorableKey(key) ? memory.readKey(key) : undefined)
 
   return {
     find,
     peek,
     findFresh: key => (isStorableKey(key) && memory.mayReadFresh(key, FRESH_READ_MS) ? memory.readKey(key) : find(key)),
-    findByUid: async (tenant, identity) =>
-      (leases.holds() ? cache.byUid(identity) : undefined) ?? memory.readUid(tenant, identity),
+    async findByUid(tenant, identity) {
+      const known = leases.holds() ? cache.byUid(identity) : undefined
+      return known?.tenantUid === tenant ? known : memory.readUid(tenant, identity)
+    },
     isCurrent: identity => leases.holds() && cache.byUid(identity.uid)?.version === identity.version,
     apply: async change => {
       checkChange(change)

@@ -55,6 +55,8 @@ export interface EraseDeps {
   readonly clock: Clock
   /** Longest wait for transactions that were open when the erasure began, milliseconds. */
   readonly waitMs: number
+  /** Asked between batches; true leaves the rest to the next sweep. */
+  readonly mustStop: () => boolean
 }
 
 export async function eraseTenant(deps: EraseDeps, tenant: TenantUid): Promise<Erasure> {
@@ -62,10 +64,10 @@ export async function eraseTenant(deps: EraseDeps, tenant: TenantUid): Promise<E
   const mayErase = await system.transaction(transaction => begin(transaction, tenant))
   if (!mayErase) return 'not-due'
   const tables = await findWalledTables(system)
-  await eraseRows(deps, tables, tenant)
+  if (!(await eraseRows(deps, tables, tenant))) return 'pending'
   // A transaction from before the fence may still have written; what it left goes in a second pass, when it has ended.
   if (!(await earlierTransactionsEnded(deps))) return 'pending'
-  await eraseRows(deps, tables, tenant)
+  if (!(await eraseRows(deps, tables, tenant))) return 'pending'
   return system.transaction(transaction => finish(transaction, tenant))
 }
 
@@ -95,15 +97,16 @@ async function finish(transaction: BoundTransaction, tenant: TenantUid): Promise
 /**
  * Bound to the tenant, so the wall itself keeps this from touching anybody else's rows. A table that another one still
  * points to is tried again after that one.
+ * @returns false when it was told to stop
  */
-async function eraseRows({ database }: EraseDeps, tables: readonly WalledTable[], tenant: TenantUid): Promise<void> {
+async function eraseRows(deps: EraseDeps, tables: readonly WalledTable[], tenant: TenantUid): Promise<boolean> {
   let left = tables
   while (left.length > 0) {
     const blocked: WalledTable[] = []
     let reason: unknown
     for (const table of left) {
       try {
-        await eraseTable(database, table, tenant)
+        if (!(await eraseTable(deps, table, tenant))) return false
       } catch (error) {
         if (!isStillReferenced(error)) throw error
         reason = error
@@ -113,17 +116,19 @@ async function eraseRows({ database }: EraseDeps, tables: readonly WalledTable[]
     if (blocked.length === left.length) throw reason
     left = blocked
   }
+  return true
 }
 
 /** Until none is left: a row that is updated while it is being deleted survives that statement. */
-async function eraseTable(database: EraseDeps['database'], table: WalledTable, tenant: TenantUid): Promise<void> {
-  for (;;) {
+async function eraseTable({ database, mustStop }: EraseDeps, table: WalledTable, tenant: TenantUid): Promise<boolean> {
+  while (!mustStop()) {
     const [, left] = await database.app.group(tenant, [
       [table.erase, [tenant]],
       [table.isLeft, [tenant]],
     ])
-    if (left?.[0]?.[0] === 'f') return
+    if (left?.[0]?.[0] === 'f') return true
   }
+  return false
 }
 
 const isStillReferenced = (error: unknown): boolean =>

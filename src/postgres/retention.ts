@@ -73,8 +73,8 @@ export interface Retention {
 
 export function createRetention(options: RetentionOptions): Retention {
   const { database, clock, logger, sweepMs = DEFAULT_SWEEP_MS } = options
-  const deps = { database, clock, waitMs: options.eraseWaitMs ?? ERASE_WAIT_MS }
   let isClosed = false
+  const deps = { database, clock, waitMs: options.eraseWaitMs ?? ERASE_WAIT_MS, mustStop: () => isClosed }
   let timer: NodeJS.Timeout | undefined
   let running: Promise<Sweep> | undefined
 

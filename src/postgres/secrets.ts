@@ -113,9 +113,6 @@ export const openBox = (dataKey: Buffer, place: BoxPlace, box: Buffer): string =
 export const sessionKeyOf = (dataKey: Buffer, identity: IdentityUid, secretVersion: number): Buffer =>
   derive(dataKey, injective('session', identity, String(secretVersion)))
 
-/** A key of the tenant for one purpose (cursors of lists, say); lives and dies with its data key. 32 bytes. */
-export const tenantKeyOf = (dataKey: Buffer, purpose: string): Buffer => derive(dataKey, injective('purpose', purpose))
-
 const derive = (dataKey: Buffer, info: string): Buffer =>
   Buffer.from(hkdfSync('sha256', dataKey, '', `partywall/${info}`, KEY_BYTES))
 

@@ -119,9 +119,9 @@ test('an event loop that stands still for longer than the lease fails closed', a
   const { registry } = testRegistry(db.database)
   await registry.apply(install('stall', { secret: 'old' }))
   assert.equal(await worker.ask({ do: 'accepts', id: 'stall', secret: 'old' }), true)
-  const awake = worker.ask({ do: 'stall', ms: LEASE_MS + 500 })
+  const awake = worker.ask({ do: 'stall', ms: LEASE_MS + 1_500, id: 'stall', secret: 'old' })
   await (await registry.apply(install('stall', { secret: 'new' }))).settled()
-  await awake
+  assert.equal(await awake, false)
   assert.equal(await worker.ask({ do: 'accepts', id: 'stall', secret: 'old' }), false)
   assert.equal(await worker.ask({ do: 'accepts', id: 'stall', secret: 'new' }), true)
 })

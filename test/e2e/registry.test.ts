@@ -48,6 +48,17 @@ test('an install is found by key and by uid, with its secrets behind getters', a
   assert.equal(updated.identity?.secrets.get('webhookToken'), 'w', 'made once, kept over updates')
 })
 
+test('an identity is found only together with its own tenant, also in memory', async t => {
+  const { registry } = testRegistry(db.database)
+  await registry.start()
+  t.after(() => registry.close())
+  const { identity } = await registry.apply(install('pair'))
+  assert.ok(identity)
+  assert.equal((await registry.findByUid(identity.tenantUid, identity.uid))?.uid, identity.uid)
+  assert.equal(registry.isCurrent(identity), true)
+  assert.equal(await registry.findByUid(newTenantUid(), identity.uid), undefined)
+})
+
 test('identities of other apps, environments and dialects are others; ids that look alike too', async () => {
   const { registry } = testRegistry(db.database)
   const ids = [
