@@ -84,7 +84,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
 
   function outcomeStatement(work: HeldWork, outcome: Outcome): readonly [Statement, readonly Parameter[]] {
     const statements = WORK_STATEMENTS[work.table]
-    if (outcome.kind === 'done') return [statements.finish, [textArray([work.id]), processId]]
+    if (outcome.kind === 'done') return [statements.finish, [work.id, processId]]
     const attempt = work.attempts + 1
     const dead = outcome.kind === 'dead' || (outcome.kind === 'again' && attempt >= settings.maxAttempts)
     const waitSeconds =

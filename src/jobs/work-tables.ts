@@ -3,6 +3,10 @@
  *
  * Who runs which: `insert`, `payloads`, `finish`, `fail` as pw_app bound to the tenant; `claim`, `reclaim`, `beat` as pw_jobs,
  * which never sees a payload. All times are the database's.
+ *
+ * A row has a `lease_owner` exactly while it is running. What names rows by id asks for that and not for the state: the state
+ * would offer the planner the small index of all that runs, which a burst makes long. What touches many rows skips those that
+ * another transaction is just ending, so that no two ever wait for each other.
  */
 
 import type { Statement } from '../postgres/database.ts'
@@ -12,7 +16,7 @@ export type WorkTable = 'inbox' | 'job'
 export interface WorkStatements {
   /** $1 ids: (id, payload) of rows this process holds. */
   readonly payloads: Statement
-  /** $1 ids, $2 owner: done; the payload goes, the keys stay until `keep_until`. */
+  /** $1 id, $2 owner: done; the payload goes, the keys stay until `keep_until`. */
   readonly finish: Statement
   /** $1 id, $2 owner, $3 seconds until the next attempt or null for dead, $4 error text. */
   readonly fail: Statement
@@ -39,19 +43,20 @@ function statementsFor(name: WorkTable): WorkStatements {
   return {
     payloads: {
       name: `${name}_payloads`,
-      text: `select id, payload from ${table} where id = any($1::uuid[]) and state = 'running'`,
+      text: `select held.id, held.payload from unnest($1::uuid[]) as wanted (id)
+              cross join lateral (select id, payload from ${table} where id = wanted.id and lease_owner is not null limit 1) held`,
     },
     finish: {
       name: `${name}_finish`,
       text: `update ${table} set state = 'done', payload = 'null', finished_at = now(), lease_owner = null, lease_until = null${keep}
-              where id = any($1::uuid[]) and lease_owner = $2::uuid and state = 'running'`,
+              where id = $1::uuid and lease_owner = $2::uuid`,
     },
     fail: {
       name: `${name}_fail`,
       text: `update ${table} set state = case when $3::float8 is null then 'dead' else 'due' end,
                 run_at = now() + make_interval(secs => coalesce($3::float8, 0)), attempts = attempts + 1, last_error = $4,
                 finished_at = case when $3::float8 is null then now() end, lease_owner = null, lease_until = null
-              where id = $1::uuid and lease_owner = $2::uuid and state = 'running'`,
+              where id = $1::uuid and lease_owner = $2::uuid`,
     },
     // Jumps from one tenant to the next along the index: a backlog of thousands is one step, as is a single row.
     waiting: {
@@ -76,18 +81,25 @@ function statementsFor(name: WorkTable): WorkStatements {
     },
     reclaim: {
       name: `${name}_reclaim`,
-      text: `update ${table} set state = 'due', lease_owner = null, lease_until = null, run_at = least(run_at, now())
-              where state = 'running' and (lease_until < now() or lease_owner <> all($1::uuid[]))`,
+      text: `with lost as (
+          select tenant_id, id from ${table}
+           where state = 'running' and (lease_until < now() or lease_owner <> all($1::uuid[])) for update skip locked)
+        update ${table} held set state = 'due', lease_owner = null, lease_until = null, run_at = least(run_at, now())
+          from lost where held.tenant_id = lost.tenant_id and held.id = lost.id`,
     },
     owners: { name: `${name}_owners`, text: `select distinct lease_owner from ${table} where state = 'running'` },
     beat: {
       name: `${name}_beat`,
-      text: `update ${table} set lease_until = now() + make_interval(secs => $2::float8) where state = 'running' and lease_owner = $1::uuid`,
+      text: `with own as (
+          select tenant_id, id from ${table} where state = 'running' and lease_owner = $1::uuid for update skip locked)
+        update ${table} held set lease_until = now() + make_interval(secs => $2::float8)
+          from own where held.tenant_id = own.tenant_id and held.id = own.id`,
     },
     sweep: {
       name: `${name}_sweep`,
       text: `delete from ${table} where (tenant_id, id) in (
-               select tenant_id, id from ${table} where state = 'done' and keep_until < now() order by keep_until limit 1000)`,
+               select tenant_id, id from ${table} where state = 'done' and keep_until < now() order by keep_until limit 1000
+                  for update skip locked)`,
     },
   }
 }

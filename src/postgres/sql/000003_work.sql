@@ -18,10 +18,11 @@ create table pw.inbox (
   received_at  timestamptz not null default now(),
   finished_at  timestamptz,
   keep_until   timestamptz not null,
-  primary key (tenant_id, id),
   constraint inbox_retry unique (tenant_id, identity_uid, retry_key),
   constraint inbox_replay unique (tenant_id, identity_uid, replay_key)
 );
+-- After the others: while the table is empty all indexes cost the planner the same, it takes the newest, and keeps that plan.
+alter table pw.inbox add primary key (tenant_id, id);
 create index inbox_due on pw.inbox (tenant_id, run_at) where state = 'due';
 create index inbox_running on pw.inbox (lease_until) where state = 'running';
 create index inbox_finished on pw.inbox (keep_until) where state = 'done';

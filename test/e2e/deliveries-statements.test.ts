@@ -1,0 +1,73 @@
+// The statements over the work tables: which index they take while the planner knows nothing yet, and that what touches
+// many rows waits for nobody.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import pg from 'pg'
+import { newRowId, newTenantUid } from '../../src/core/ids.ts'
+import { WORK_STATEMENTS, type WorkStatements, type WorkTable } from '../../src/jobs/work-tables.ts'
+import { textArray } from '../../src/postgres/parameters.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+
+let made: TestDatabase
+before(async () => {
+  made = await createTestDatabase()
+})
+after(() => made.close())
+
+const TABLES: readonly WorkTable[] = ['inbox', 'job']
+const BIND = `select set_config('pw.tenant_id', $1, true), set_config('pw.bound_at', transaction_timestamp()::text, true)`
+const BY_ID: readonly [keyof WorkStatements, readonly string[]][] = [
+  ['payloads', [`'{}'`]],
+  ['finish', ['null', 'null']],
+  ['fail', ['null', 'null', '1', `'failed'`]],
+]
+
+test('rows named by their ids are found by the primary key, also while the table is empty', async () => {
+  const client = new pg.Client({ connectionString: made.urls.app })
+  await client.connect()
+  try {
+    await client.query('begin')
+    await client.query(BIND, [newTenantUid()])
+    for (const table of TABLES) {
+      for (const [verb, values] of BY_ID) {
+        const name = `${table}_${verb}_plan`
+        await client.query(`prepare ${name} as ${WORK_STATEMENTS[table][verb].text}`)
+        const { rows } = await client.query(`explain execute ${name} (${values.join(', ')})`)
+        const plan = rows.map(row => row['QUERY PLAN']).join('\n')
+        assert.match(plan, new RegExp(`using ${table}_pkey`), plan)
+      }
+    }
+  } finally {
+    await client.end()
+  }
+})
+
+test('a heartbeat and a look for lost work wait for no row that is just being ended', async () => {
+  const owner = newRowId()
+  const ids = { locked: newRowId(), free: newRowId() }
+  for (const id of Object.values(ids)) {
+    await made.admin(
+      `insert into pw.inbox (tenant_id, id, identity_uid, handler, retry_key, payload, state, lease_owner, lease_until, keep_until)
+       values ($1, $2::uuid, $1, 'test', convert_to($2::text, 'utf8'), '{}', 'running', $3, now() - interval '1 minute', now())`,
+      [newTenantUid(), id, owner],
+    )
+  }
+  const ending = new pg.Client({ connectionString: made.urls.admin })
+  await ending.connect()
+  try {
+    await ending.query('begin')
+    await ending.query('select from pw.inbox where id = $1 for update', [ids.locked])
+    const { beat, reclaim } = WORK_STATEMENTS.inbox
+    const stateOf = async (id: string) =>
+      (await made.admin('select state, lease_until > now() as is_kept from pw.inbox where id = $1', [id]))[0]
+    // Were one of them to wait, the statement's time limit would end it with an error.
+    await made.database.jobs.query(beat, [owner, '60'])
+    assert.deepEqual(await stateOf(ids.free), { state: 'running', is_kept: true })
+    assert.deepEqual(await stateOf(ids.locked), { state: 'running', is_kept: false })
+    await made.database.jobs.query(reclaim, [textArray([newRowId()])])
+    assert.equal((await stateOf(ids.free))?.state, 'due')
+    assert.equal((await stateOf(ids.locked))?.state, 'running')
+  } finally {
+    await ending.end()
+  }
+})
