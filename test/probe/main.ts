@@ -1,10 +1,10 @@
 // The probe: a small app that outside checks attack. One process, itself the server, so that a signal hits it.
 //
 // Environment: PORT, BASE_URL, APP_KEY, HIPCHAT_HOSTS (comma list of exact host:port), RETENTION_DAYS, DATA_DIR, optional
-// DATABASE_URL (with DATABASE_SYSTEM_URL and DATABASE_JOBS_URL, or alone as an administrator's URL: then a fresh database
-// is prepared on that server). Its routes are the contract that outside checks rely on.
+// DATABASE_URL (with DATABASE_SYSTEM_URL and DATABASE_JOBS_URL, or alone as an administrator's URL: then a database of its
+// own is prepared on that server, the same for the same DATA_DIR). Its routes are the contract that outside checks rely on.
 import { createApp, type HipchatApp, listen } from 'partywall'
-import { prepareFreshDatabase } from './fresh-database.ts'
+import { prepareOwnDatabase } from './own-database.ts'
 import { addProbeRoutes, withHealth } from './routes.ts'
 
 const environment = process.env
@@ -13,7 +13,7 @@ const hosts = (environment.HIPCHAT_HOSTS ?? '')
   .split(',')
   .map(host => host.trim())
   .filter(host => host !== '')
-const urls = await prepareFreshDatabase(environment)
+const urls = await prepareOwnDatabase(environment)
 
 const app = await createApp({
   key: environment.APP_KEY ?? 'com.example.app',

@@ -15,6 +15,7 @@ import { readMigrations } from '../../src/postgres/migrate.ts'
 import { type OpenDatabase, type OpenDatabaseOptions, openDatabase } from '../../src/postgres/open.ts'
 import { adminUrlOf } from '../../src/postgres/open-embedded.ts'
 import { closeToPublic, MIGRATIONS_FOLDER, prepareDatabase } from '../../src/postgres/prepare.ts'
+import { rolePasswords } from './role-passwords.ts'
 
 export interface TestDatabase {
   readonly urls: { readonly app: string; readonly system: string; readonly jobs: string; readonly admin: string }
@@ -30,9 +31,6 @@ export interface TestDatabaseOptions extends OpenDatabaseOptions {
   readonly adminUrl?: string
 }
 
-/** Roles belong to the server and are shared by all test processes, so their passwords must be the same everywhere. */
-const PASSWORDS = { app: 'test-app', system: 'test-system', jobs: 'test-jobs' }
-
 export async function createTestDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
   const { adminUrl: given, ...openOptions } = options
   const server = await findServer(given ?? process.env.PARTYWALL_TEST_ADMIN_URL)
@@ -43,11 +41,12 @@ export async function createTestDatabase(options: TestDatabaseOptions = {}): Pro
   })
   const admin = withDatabase(server.adminUrl, name)
   await withAdminSession(admin, closeToPublic)
+  const passwords = rolePasswords(server.adminUrl)
   const urls = {
     admin,
-    app: withLogin(admin, { user: 'pw_app', password: PASSWORDS.app }),
-    system: withLogin(admin, { user: 'pw_system', password: PASSWORDS.system }),
-    jobs: withLogin(admin, { user: 'pw_jobs', password: PASSWORDS.jobs }),
+    app: withLogin(admin, { user: 'pw_app', password: passwords.app }),
+    system: withLogin(admin, { user: 'pw_system', password: passwords.system }),
+    jobs: withLogin(admin, { user: 'pw_jobs', password: passwords.jobs }),
   }
   const opened: OpenDatabase[] = []
   const open = async (extra: OpenDatabaseOptions = {}): Promise<OpenDatabase> => {
@@ -103,7 +102,7 @@ async function ensureTemplate(session: AdminSession, adminUrl: string): Promise<
   if (await isThere()) return template
   await session.run("select pg_advisory_lock(hashtextextended('test template', 0))")
   if (await isThere()) return template
-  await prepareDatabase({ adminUrl, database: template, passwords: PASSWORDS })
+  await prepareDatabase({ adminUrl, database: template, passwords: rolePasswords(adminUrl) })
   // Marked last: a template that was interrupted half-way is prepared again.
   await session.run(`alter database ${template} with is_template true`)
   return template
