@@ -236,8 +236,14 @@ test('A 13: a write that was on its way when the tenant was erased leaves nothin
   await registry.apply(become('uninstall', 'straggler'))
   const erasing = retentionOf({ retention: none, eraseWaitMs: 20_000 }).eraseIfDue(gone)
   while ((await db.admin('select from pw.kv where tenant_id = $1::uuid', [gone.tenantUid])).length > 0);
+  // It must not end before the straggler does.
+  const first = await Promise.race([
+    erasing.then(() => 'erased'),
+    new Promise(resolve => setTimeout(resolve, 500, 'waits')),
+  ])
   goOn()
-  await Promise.allSettled([straggler])
+  await straggler
+  assert.equal(first, 'waits')
   await erasing
   assert.deepEqual(await rowsOf(gone.tenantUid, [...WALLED, ...OWN]), [])
   // A process that was stopped for a long time, and knows nothing.
