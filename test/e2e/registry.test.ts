@@ -165,6 +165,16 @@ test('A 10: concurrent re-installs in several processes end with exactly one wor
   await Promise.all(registries.map(registry => registry.close()))
 })
 
+test('A 10: first installs of one identity in several processes make one tenant', async () => {
+  const registries = await Promise.all([0, 1, 2, 3].map(async () => testRegistry(await db.open()).registry))
+  for (let round = 0; round < 8; round++) {
+    const id = `first-${round}`
+    const results = await Promise.all(registries.map((registry, n) => registry.apply(install(id, { secret: `${n}` }))))
+    assert.equal(results.filter(result => result.outcome === 'created').length, 1)
+    assert.equal(new Set(results.map(result => result.identity?.tenantUid)).size, 1)
+  }
+})
+
 test('A 10: a compare-and-set install loses against a faster one', async () => {
   const { registry } = testRegistry(db.database)
   const first = await Promise.allSettled(
