@@ -1,13 +1,9 @@
 // The documents and the code say the same: error codes, security statements, links, README length.
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { ERRORS } from '../src/core/errors.ts'
-
-const root = fileURLToPath(new URL('..', import.meta.url))
-const read = (file: string) => readFileSync(path.join(root, file), 'utf8')
+import { codeSpans, exists, filesBelow, read } from './support/documents.ts'
 
 test('every error code has a section in the reference, and every section a code', () => {
   const sections = [
@@ -20,36 +16,58 @@ test('every error code has a section in the reference, and every section a code'
   assert.deepEqual(documented, registered)
 })
 
-test('every security statement of this part names a test that exists', () => {
-  const rows = [...read('docs/reference/security.md').matchAll(/^\| ([A-H]) (\d+) \|[^|]*\| `([^`]+)`/gm)]
+test('every security statement of this part names tests that carry its number in a title', () => {
+  const rows = [...read('docs/reference/security.md').matchAll(/^\| ([A-H]) (\d+) \|[^|]+\| (`.+`) \|$/gm)]
   assert.ok(rows.length >= 60, `only ${rows.length} rows`)
-  const missing = rows.filter(([, letter, number, file]) => {
-    return !existsSync(path.join(root, file ?? '')) || !new RegExp(`\\b${letter} ${number}\\b`).test(read(file ?? ''))
-  })
-  assert.deepEqual(
-    missing.map(([row]) => row),
-    [],
+  const numbers = rows.map(([, letter, number]) => `${letter} ${number}`)
+  assert.equal(new Set(numbers).size, rows.length)
+  const missing = rows.flatMap(([, letter, number, files = '']) =>
+    codeSpans(files)
+      .filter(file => !exists(file) || !titlesOf(file).some(title => numbersOf(title).includes(`${letter} ${number}`)))
+      .map(file => `${letter} ${number}: ${file}`),
   )
+  assert.deepEqual(missing, [])
 })
 
 test('links between documents lead somewhere', () => {
-  const documents = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...markdownBelow('docs')]
+  const documents = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...filesBelow('docs', '.md')]
   const broken = documents.flatMap(file =>
     [...read(file).matchAll(/\]\((?!https?:)([^)#\s]+)[^)]*\)/g)]
       .map(([, target]) => path.posix.join(path.posix.dirname(file), target ?? ''))
-      .filter(target => !existsSync(path.join(root, target)))
+      .filter(target => !exists(target))
       .map(target => `${file} -> ${target}`),
   )
   assert.deepEqual(broken, [])
+})
+
+test('the add-on of the README stands in the example, word for word', () => {
+  const [, code = ''] = /From \[examples\/greeter.ts\].*?```ts\n(.*?)```/s.exec(read('README.md')) ?? []
+  assert.ok(code.includes('ctx.tenantStore'))
+  const indented = code.replace(/^(?=.)/gm, '  ')
+  assert.ok(read('examples/greeter.ts').includes(indented), 'README.md and examples/greeter.ts differ')
+})
+
+test('what the README quotes of npm start is what the scenario attempts', () => {
+  const quoted = [...read('README.md').matchAll(/^ {2}\d{3} ERR_\w+ +(.*)$/gm)].map(match => match[1] ?? '')
+  assert.ok(quoted.length > 0)
+  for (const attempt of quoted) assert.ok(read('examples/scenario.ts').includes(`'${attempt}'`), attempt)
 })
 
 test('the README is at most 120 lines', () => {
   assert.ok(read('README.md').split('\n').length <= 121)
 })
 
-function markdownBelow(folder: string): string[] {
-  return readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap(entry => {
-    const name = `${folder}/${entry.name}`
-    return entry.isDirectory() ? markdownBelow(name) : name.endsWith('.md') ? [name] : []
+/** Titles of tests and of cases; `A 9, 10: ...` and `E 47: ...` carry numbers. */
+const titlesOf = (file: string): string[] =>
+  [...read(file).matchAll(/(?:\btest(?:\.\w+)?\(\s*|\b(?:name|title):\s*)(['"`])((?:\\.|(?!\1).)*)\1/gs)].map(
+    match => match[2] ?? '',
+  )
+
+function numbersOf(title: string): string[] {
+  const [head = ''] = /^[A-H] \d+(?:(?:,| and) (?:[A-H] )?\d+)*(?=:)/.exec(title) ?? []
+  let letter = ''
+  return [...head.matchAll(/(?:([A-H]) )?(\d+)/g)].map(([, own, number]) => {
+    letter = own ?? letter
+    return `${letter} ${number}`
   })
 }

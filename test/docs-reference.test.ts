@@ -1,0 +1,77 @@
+// The reference names what the sources have: options, environment variables, defaults, exports.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { DEFAULT_FLOOD_SETTINGS } from '../src/http/flood-gate.ts'
+import { DEFAULT_TENANT_LIMITS } from '../src/http/limits.ts'
+import { JOB_SETTINGS } from '../src/jobs/settings.ts'
+import { codeRows, codeSpans, exists, exportedNames, filesBelow, memberNames, read } from './support/documents.ts'
+
+const configuration = codeRows(read('docs/reference/configuration.md'))
+const documented = configuration.map(([name = '']) => codeSpans(name)).flatMap(spansOfRow)
+
+test('the table of the configuration has every option of createApp and listen, and no other', () => {
+  const prefixed = (prefix: string, names: readonly string[]) => names.map(name => `${prefix}.${name}`)
+  const groups = ['database', 'limits', 'jobs']
+  const expected = [
+    ...memberNames('src/configuration.ts', 'AppOptions').filter(name => !groups.includes(name)),
+    ...prefixed('database', memberNames('src/postgres/open.ts', 'OpenDatabaseOptions')),
+    ...prefixed('limits', Object.keys({ ...DEFAULT_TENANT_LIMITS, ...DEFAULT_FLOOD_SETTINGS })),
+    ...prefixed('jobs', Object.keys(JOB_SETTINGS)),
+    ...prefixed('listen', memberNames('src/http/server.ts', 'ListenOptions')),
+    ...prefixed('listen', [...memberNames('src/http/node-handler.ts', 'NodeHandlerOptions'), 'bodyTimeoutMs']),
+  ]
+  assert.deepEqual(documented.filter(name => !isVariable(name)).sort(), expected.sort())
+})
+
+test('the table of the configuration has every environment variable that src reads, and no other', () => {
+  const readings = /(?:\benvironment|\benv)\.([A-Z][A-Z0-9_]+)\b|'(DATABASE_[A-Z_]+)'/g
+  const used = filesBelow('src', '.ts').flatMap(file =>
+    [...read(file).matchAll(readings)].map(([, direct, quoted]) => direct ?? quoted ?? ''),
+  )
+  assert.deepEqual(documented.filter(isVariable).sort(), [...new Set(used)].sort())
+})
+
+test('the table of the configuration tells the true defaults', () => {
+  const defaults = { limits: { ...DEFAULT_TENANT_LIMITS, ...DEFAULT_FLOOD_SETTINGS }, jobs: JOB_SETTINGS }
+  for (const [group, settings] of Object.entries(defaults)) {
+    for (const [name, value] of Object.entries(settings)) {
+      const row = configuration.find(([cell]) => cell === `\`${group}.${name}\``)
+      assert.equal(row?.[1], value.toLocaleString('en-US'), `${group}.${name}`)
+    }
+  }
+})
+
+test('the page of the dialect has every option of a HipChat add-on', () => {
+  const table = read('docs/dialects/hipchat.md').split('## On the context')[0] ?? ''
+  const names = codeRows(table).flatMap(([name = '']) => codeSpans(name))
+  const missing = memberNames('src/dialects/hipchat/options.ts', 'HipchatAddonOptions')
+    // Given by `developmentHosts` of the app.
+    .filter(name => name !== 'insecureHosts')
+    .filter(name => !names.includes(name))
+  assert.deepEqual(missing, [])
+})
+
+test('the page of the API has every export of every entry, and no other', () => {
+  const entries: Record<string, { readonly 'partywall-source': string }> = JSON.parse(read('package.json')).exports
+  const sections = read('docs/reference/api.md')
+    .split(/^## /m)
+    .slice(1)
+    .map(section => [section.slice(0, section.indexOf('\n')), section] as const)
+  assert.deepEqual(
+    sections.map(([title]) => title),
+    Object.keys(entries).map(subpath => `partywall${subpath.slice(1)}`),
+  )
+  for (const [title, text] of sections) {
+    const file = entries[title.replace('partywall', '.')]?.['partywall-source'] ?? ''
+    assert.ok(exists(file), `${title}: ${file} is missing`)
+    const names = codeRows(text).flatMap(([name = '']) => codeSpans(name).map(span => span.replace(/\(.*/, '')))
+    assert.deepEqual(names.sort(), exportedNames(file), title)
+  }
+})
+
+const isVariable = (name: string): boolean => /^[A-Z][A-Z0-9_]+$/.test(name)
+
+/** `listen`: `port` is `listen.port`; `clock`, `random` are two names. */
+function spansOfRow(spans: readonly string[]): readonly string[] {
+  return spans[0] === 'listen' ? spans.slice(1).map(name => `listen.${name}`) : spans
+}
