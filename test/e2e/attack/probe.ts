@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,6 +27,8 @@ export interface Probe {
   readonly output: string
   readonly isAlive: boolean
   readonly pid: number
+  /** Everything its database holds: rows as text where an administrator can read them, else the bytes of the data folder. */
+  stored(): Promise<string>
   kill(signal: NodeJS.Signals): Promise<void>
   start(): Promise<void>
   /** Ends the process and removes its database and folder. */
@@ -106,6 +108,7 @@ export async function createProbe(options: ProbeOptions): Promise<Probe> {
     get pid() {
       return child?.pid ?? 0
     },
+    stored: () => (hasServer ? readDatabase(adminUrl, database) : readFolder(join(folder, 'data'))),
     kill,
     start,
     dispose,
@@ -140,11 +143,37 @@ async function freePort(): Promise<number> {
   return address.port
 }
 
-async function dropDatabase(adminUrl: string, database: string): Promise<void> {
-  const client = new pg.Client({ connectionString: adminUrl })
+async function readDatabase(adminUrl: string, database: string): Promise<string> {
+  const url = new URL(adminUrl)
+  url.pathname = `/${database}`
+  return withAdministrator(url.href, async client => {
+    const tables = await client.query<{ query: string }>(
+      `select format('select t::text as row from %I.%I t', schemaname, tablename) as query
+         from pg_tables where schemaname not in ('pg_catalog', 'information_schema')`,
+    )
+    const rows: string[] = []
+    for (const table of tables.rows) {
+      const found = await client.query<{ row: string }>(table.query)
+      rows.push(...found.rows.map(({ row }) => row))
+    }
+    return rows.join('\n')
+  })
+}
+
+async function readFolder(folder: string): Promise<string> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const files = entries.filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name))
+  return (await Promise.all(files.map(file => readFile(file, 'latin1')))).join('\n')
+}
+
+const dropDatabase = (adminUrl: string, database: string): Promise<unknown> =>
+  withAdministrator(adminUrl, client => client.query(`drop database if exists "${database}" with (force)`))
+
+async function withAdministrator<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
-    await client.query(`drop database if exists "${database}" with (force)`)
+    return await work(client)
   } finally {
     await client.end()
   }

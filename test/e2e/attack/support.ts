@@ -76,15 +76,8 @@ export function endScene(scene: Scene): void {
   })
   test('H 83: no log line holds a secret, an access token or a whole JWT, and each is one event', () => {
     const { output } = scene.probe
-    for (const host of [scene.host, scene.other]) {
-      for (const [id, client] of host.clients) {
-        for (const secret of client.secrets) {
-          if (secret.length < 16) continue
-          scene.secrets.add(secret).add(Buffer.from(`${id}:${secret}`).toString('base64'))
-        }
-        for (const token of client.issued) scene.secrets.add(token)
-      }
-    }
+    assert.match(output, /"event":"request"/)
+    collectSecrets(scene)
     const leaked = [...scene.secrets].filter(secret => output.includes(secret))
     assert.deepEqual(
       leaked.map(secret => linesWith(output, secret)[0]?.slice(0, 400)),
@@ -93,6 +86,27 @@ export function endScene(scene: Scene): void {
     const odd = output.split('\n').filter(line => hasControlCharacter(line) || (line.startsWith('{') && !isJson(line)))
     assert.deepEqual(odd, [])
   })
+  test('E 56: the database holds no secret, no access token and no request token in clear', async () => {
+    collectSecrets(scene)
+    const stored = await scene.probe.stored()
+    assert.equal(stored.length > 1000, true, 'nothing was read')
+    const clear = [...scene.secrets].filter(
+      secret => stored.includes(secret) || stored.includes(Buffer.from(secret).toString('hex')),
+    )
+    assert.deepEqual(clear, [])
+  })
+}
+
+function collectSecrets(scene: Scene): void {
+  for (const host of [scene.host, scene.other]) {
+    for (const [id, client] of host.clients) {
+      for (const secret of client.secrets) {
+        if (secret.length < 16) continue
+        scene.secrets.add(secret).add(Buffer.from(`${id}:${secret}`).toString('base64'))
+      }
+      for (const token of client.issued) scene.secrets.add(token)
+    }
+  }
 }
 
 const newId = (): string => `client-${randomBytes(8).toString('hex')}`
@@ -119,6 +133,7 @@ export async function install(scene: Scene, changes: InstallChanges = {}): Promi
   const host = changes.host ?? scene.host
   const tenant = { id: changes.id ?? newId(), secret: changes.secret ?? newSecret(), host }
   const client = host.client(tenant.id, tenant.secret)
+  scene.secrets.add(tenant.secret)
   const body = installBody(scene, {
     oauthId: tenant.id,
     oauthSecret: tenant.secret,
@@ -222,7 +237,11 @@ function inspect(scene: Scene, target: string, answer: Answer): void {
     scene.findings.push(`banner: ${where}`)
   }
   if (answer.headers['access-control-allow-origin'] !== undefined) scene.findings.push(`open CORS: ${where}`)
-  if (target.startsWith('/hipchat/whoami') && !/no-store|private/.test(answer.headers['cache-control'] ?? '')) {
+  if (
+    answer.text !== '' &&
+    target.startsWith('/hipchat/whoami') &&
+    !/no-store|private/.test(answer.headers['cache-control'] ?? '')
+  ) {
     scene.findings.push(`may be cached: ${where}`)
   }
 }
