@@ -88,7 +88,13 @@ const READY = { name: 'app_ready', text: 'select 1 from pw.epoch' }
 export async function createApp(options: AppOptions): Promise<App> {
   const configuration = readConfiguration(options, process.env)
   const logger = options.logger ?? createLogger({ level: configuration.logLevel })
-  const keys = options.keys ?? (await keyProvider({ env: process.env, production: configuration.isProduction }))
+  const keys =
+    options.keys ??
+    (await keyProvider({
+      env: process.env,
+      production: configuration.isProduction,
+      dataFolder: options.database?.folder ?? '.partywall',
+    }))
   const database = await openDatabase({ logger, ...options.database })
   try {
     return await assemble(options, configuration, logger, database, keys)

@@ -6,6 +6,7 @@
 import { Command, CommanderError } from 'commander'
 import { isPartywallError } from '../core/errors.ts'
 import { addDatabasePrepare } from './db-prepare.ts'
+import { addKeysRotate } from './keys-rotate.ts'
 
 export interface Output {
   out(text: string): void
@@ -20,6 +21,7 @@ export async function runCommandLine(arguments_: readonly string[], output: Outp
     .configureOutput({ writeOut: text => output.out(text), writeErr: text => output.error(text) })
   const database = program.command('db').description('the database').exitOverride()
   addDatabasePrepare(database, output)
+  addKeysRotate(program.command('keys').description('key-encryption keys').exitOverride(), output)
   try {
     await program.parseAsync([...arguments_], { from: 'user' })
     return 0
