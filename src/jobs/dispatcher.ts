@@ -12,7 +12,7 @@ import type { HandlerTable, Logger, Registry } from '../core/ports.ts'
 import type { Database, Listener, Parameter, Row, Statement } from '../postgres/database.ts'
 import { textArray } from '../postgres/parameters.ts'
 import { executeWork, type HeldWork, type Outcome } from './execution.ts'
-import { createFairQueue, type Place } from './fair-queue.ts'
+import { createFairQueue, type Place, WAITING_FACTOR } from './fair-queue.ts'
 import { backoffOf, type JobSettings } from './settings.ts'
 import { createSharedCommit } from './shared-commit.ts'
 import { HOLD_PROCESS, IS_PROCESS_GONE, WORK_STATEMENTS, type WorkTable } from './work-tables.ts'
@@ -44,6 +44,8 @@ export interface DispatcherDeps {
 const TABLES: readonly WorkTable[] = ['inbox', 'job']
 const FIRST = '00000000-0000-0000-0000-000000000000'
 const TENANTS_PER_ROUND = 64
+/** Rows of one tenant that are taken over at a time however full the memory is. */
+const LEAST_SHARE = 4
 /** What is lost with the operating system is done again; a process that dies loses nothing of it. */
 const LAZY_COMMIT: Statement = {
   name: 'work_lazy_commit',
@@ -54,7 +56,12 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const { database, settings, logger } = deps
   const processId = newRowId()
   const outcomes = createSharedCommit(database.app, { lanes: 1, maxMembers: 128, maxWaiting: 100_000 })
+  /** Where a walk over the tenants was cut short; none: it begins with the first. */
   const cursors = new Map<WorkTable, string>()
+  /** Tenants that have (perhaps) more in the database than was taken over. */
+  const left: Readonly<Record<WorkTable, Set<TenantUid>>> = { inbox: new Set(), job: new Set() }
+  /** Those of them that have room in memory again. */
+  const hungry = new Set<TenantUid>()
   let session: Listener | undefined
   let timer: NodeJS.Timeout | undefined
   let beatTimer: NodeJS.Timeout | undefined
@@ -62,15 +69,19 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   let lookAgain = false
   let closing = false
 
-  const queue = createFairQueue<HeldWork>({
+  const queue = createFairQueue<HeldWork, TenantUid>({
     total: settings.concurrency,
     perTenant: settings.concurrencyPerTenant,
     waitingPerTenant: settings.waitingPerTenant,
     run: work => settle(work),
-    onRoom: () => {
-      if (lookAgain && queue.waiting < settings.concurrencyPerTenant) lookSoon()
+    onRoom: tenant => {
+      if (TABLES.some(table => left[table].has(tenant)) && isHungry(tenant)) hungry.add(tenant)
+      if (cursors.size > 0 && queue.waiting < settings.concurrency) lookSoon()
+      else if (hungry.size > 0) look()
     },
   })
+  /** Asked before the last one has begun, so that a tenant alone never stands still. */
+  const isHungry = (tenant: TenantUid) => queue.waitingOf(tenant) < settings.concurrencyPerTenant / 2
 
   async function settle(work: HeldWork): Promise<void> {
     const outcome = await executeWork(work, { ...deps, handlerTimeoutMs: settings.handlerTimeoutMs })
@@ -107,50 +118,78 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       return
     }
     lookAgain = true
+    look()
+  }
+
+  function look(): void {
+    if (closing) return
     looking ??= lookAround().finally(() => {
       looking = undefined
+      if (hungry.size > 0) look()
     })
   }
 
   async function lookAround(): Promise<void> {
     try {
-      while (lookAgain && !closing && queue.room > 0) {
+      while ((lookAgain || hungry.size > 0) && !closing) {
+        const isWalk = lookAgain
         lookAgain = false
-        for (const table of TABLES) if (await claimRound(table)) lookAgain = true
-        // The rest is asked for when what was taken has nearly run out.
-        if (queue.waiting >= settings.concurrencyPerTenant) return
+        const fed = [...hungry]
+        hungry.clear()
+        for (const table of TABLES) {
+          const asked = fed.filter(tenant => left[table].has(tenant))
+          if (asked.length > 0) await claim(table, asked)
+          if (isWalk) await walk(table)
+        }
       }
     } catch (error) {
+      // The next poll walks over all of them.
       logger.warn('work-claim-failed', { error })
     }
   }
 
-  /** One round over the next tenants that wait; true when there may be more. */
-  async function claimRound(table: WorkTable): Promise<boolean> {
-    const statements = WORK_STATEMENTS[table]
-    const after = cursors.get(table) ?? FIRST
-    const waiting = await database.jobs.query(statements.waiting, [after, String(TENANTS_PER_ROUND)])
-    const tenants = waiting.map(([tenant]) => tenant ?? FIRST)
-    cursors.set(table, tenants.length < TENANTS_PER_ROUND ? FIRST : (tenants.at(-1) ?? FIRST))
-    if (tenants.length === 0) return after !== FIRST
-    const perTenant = Math.max(1, Math.min(settings.waitingPerTenant, Math.floor(queue.room / tenants.length)))
-    const rows = await database.jobs.query(statements.claim, [
+  /** Once past every tenant that waits, unless memory is full before: then the next walk goes on there, and one from the start follows. */
+  async function walk(table: WorkTable): Promise<void> {
+    let after = cursors.get(table) ?? FIRST
+    if (cursors.delete(table)) lookAgain = true
+    for (let isMore = true; isMore && !closing; ) {
+      if (queue.waiting >= settings.concurrency * WAITING_FACTOR) {
+        cursors.set(table, after)
+        return
+      }
+      const rows = await database.jobs.query(WORK_STATEMENTS[table].waiting, [after, String(TENANTS_PER_ROUND)])
+      const tenants = rows.map(([tenant]) => tenantUid(tenant ?? ''))
+      // Who has enough in memory is asked again when that runs out, and leaves the room to the others.
+      for (const tenant of tenants) if (!isHungry(tenant)) left[table].add(tenant)
+      const asked = tenants.filter(isHungry)
+      if (asked.length > 0) await claim(table, asked)
+      after = tenants.at(-1) ?? FIRST
+      isMore = tenants.length === TENANTS_PER_ROUND
+    }
+  }
+
+  /** Holds the next rows of these tenants, some of each: one tenant's backlog never fills the memory. */
+  async function claim(table: WorkTable, tenants: readonly TenantUid[]): Promise<void> {
+    const room = settings.concurrency * 2 - queue.running - queue.waiting
+    const share = Math.max(LEAST_SHARE, Math.min(settings.waitingPerTenant, Math.floor(room / tenants.length)))
+    const rows = await database.jobs.query(WORK_STATEMENTS[table].claim, [
       textArray(tenants),
-      String(perTenant),
+      String(share),
       textArray(deps.handlers.names()),
       processId,
       String(settings.leaseSeconds),
     ])
-    const byTenant = new Map<TenantUid, Row[]>()
-    for (const row of rows) {
-      const tenant = tenantUid(row[0] ?? '')
-      byTenant.set(tenant, [...(byTenant.get(tenant) ?? []), row])
+    const byTenant = new Map<TenantUid, Row[]>(tenants.map(tenant => [tenant, []]))
+    for (const row of rows) byTenant.get(tenantUid(row[0] ?? ''))?.push(row)
+    for (const [tenant, held] of byTenant) {
+      if (held.length < share) left[table].delete(tenant)
+      else left[table].add(tenant)
     }
     await Promise.all([...byTenant].map(([tenant, held]) => takeOver(table, tenant, held)))
-    return rows.length > 0 || tenants.length === TENANTS_PER_ROUND
   }
 
   async function takeOver(table: WorkTable, tenant: TenantUid, rows: readonly Row[]): Promise<void> {
+    if (rows.length === 0) return
     const ids = rows.map(row => row[1] ?? '')
     const found = await database.app.query(tenant, WORK_STATEMENTS[table].payloads, [textArray(ids)])
     const payloads = new Map(found.map(([id, payload]) => [id ?? '', payload ?? 'null']))
@@ -227,7 +266,11 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       beatTimer = setInterval(() => void beat(), (settings.leaseSeconds * 1000) / 4).unref()
       await poll()
     },
-    reserve: tenant => (closing || session === undefined ? undefined : queue.reserve(tenant)),
+    reserve(tenant) {
+      // Behind those of this tenant that wait in the database, or they would wait as long as new ones come.
+      if (closing || session === undefined || left.inbox.has(tenant)) return undefined
+      return queue.reserve(tenant)
+    },
     lookSoon,
     async close(graceMs) {
       closing = true
