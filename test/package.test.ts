@@ -1,0 +1,170 @@
+// The package as users get it: packed, unpacked, imported by plain node and typed by plain tsc. Nothing is fetched: its
+// dependencies are those of this repository.
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { after, before, test } from 'node:test'
+import { promisify } from 'node:util'
+import { guideFiles, read, root } from './support/documents.ts'
+
+const run = promisify(execFile)
+const manifest = JSON.parse(read('package.json'))
+
+/** What every app needs, and what that needs; nothing of koa, kysely or the command line. */
+const LOADED_BY_A_BARE_IMPORT = [
+  ...['croner', 'ipaddr.js', 'lru-cache', 'pg', 'pino', 're2js', 'undici', 'uuid', 'zod'],
+  // Of pg:
+  ...['pg-connection-string', 'pg-int8', 'pg-pool', 'pg-protocol', 'pg-types'],
+  ...['postgres-array', 'postgres-bytea', 'postgres-date', 'postgres-interval', 'xtend'],
+  // Of pino:
+  ...['@pinojs/redact', 'atomic-sleep', 'on-exit-leak-free', 'pino-std-serializers', 'quick-format-unescaped'],
+  ...['safe-stable-stringify', 'sonic-boom', 'thread-stream'],
+]
+
+let folder: string
+let unpacked: string
+before(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'pw-package-'))
+  const checkout = path.join(folder, 'checkout')
+  await mkdir(checkout)
+  for (const name of [
+    'src',
+    'scripts',
+    'package.json',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    ...(await documents()),
+  ]) {
+    await cp(path.join(root, name), path.join(checkout, name), { recursive: true })
+  }
+  await symlink(path.join(root, 'node_modules'), path.join(checkout, 'node_modules'))
+  await run('npm', ['pack', '--offline', '--pack-destination', folder], { cwd: checkout })
+  await run('tar', ['xzf', `partywall-${manifest.version}.tgz`], { cwd: folder })
+  unpacked = path.join(folder, 'package')
+  await symlink(path.join(root, 'node_modules'), path.join(unpacked, 'node_modules'))
+  await mkdir(path.join(folder, 'app/node_modules'), { recursive: true })
+  await writeFile(path.join(folder, 'app/package.json'), '{"type": "module"}')
+  await symlink(unpacked, path.join(folder, 'app/node_modules/partywall'))
+  for (const name of ['koa', 'kysely', '@types', 'undici-types']) {
+    await symlink(path.join(root, 'node_modules', name), path.join(folder, 'app/node_modules', name))
+  }
+})
+after(() => rm(folder, { recursive: true, force: true }))
+
+test('the package holds what is needed to run, and the licence, and no sources or tests', async () => {
+  const names = (await readdir(unpacked)).filter(name => name !== 'node_modules').sort()
+  assert.deepEqual(names, ['CHANGELOG.md', 'LICENSE', 'NOTICE', 'README.md', 'dist', 'package.json'])
+  const shipped = await readdir(path.join(unpacked, 'dist/postgres/sql'))
+  assert.deepEqual(shipped, await readdir(path.join(root, 'src/postgres/sql')))
+})
+
+test('plain node imports every entry of the package', async () => {
+  const entries = Object.keys(manifest.exports).map(subpath => `partywall${subpath.slice(1)}`)
+  const code = `for (const name of ${JSON.stringify(entries)}) console.log(name, Object.keys(await import(name)).length)`
+  const { stdout } = await inApp('--input-type=module', '--eval', code)
+  const counts = stdout.trim().split('\n')
+  assert.deepEqual(
+    counts.map(line => line.split(' ')[0]),
+    entries,
+  )
+  assert.ok(counts.every(line => Number(line.split(' ')[1]) > 0))
+})
+
+test('a bare import loads a fixed list of packages', async () => {
+  const hook = `export async function load(url, context, next) {
+    if (url.startsWith('file:')) (await import('node:fs')).appendFileSync(process.env.LOADED, url + '\\n')
+    return next(url, context)
+  }`
+  const code = `
+    import { createRequire, register } from 'node:module'
+    register('data:text/javascript,' + encodeURIComponent(${JSON.stringify(hook)}))
+    await import('partywall')
+    console.log(Object.keys(createRequire(import.meta.url).cache).join('\\n'))`
+  const list = path.join(folder, 'loaded')
+  const { stdout } = await inApp('--input-type=module', '--eval', code, { LOADED: list })
+  const files = `${await readFile(list, 'utf8')}${stdout}`.split('\n')
+  const packages = new Set(files.map(packageOf).filter(name => name !== undefined))
+  assert.deepEqual([...packages].sort(), LOADED_BY_A_BARE_IMPORT.sort())
+  const own = files.filter(file => file.includes('/package/dist/')).map(file => file.split('/package/dist/')[1] ?? '')
+  assert.ok(own.includes('index.js'))
+  assert.deepEqual(
+    own.filter(file => /^(?:cli|host|testing)\/|embedded|kysely/.test(file)),
+    [],
+  )
+})
+
+test('the command line of the package runs', async () => {
+  const main = path.join(unpacked, manifest.bin.partywall)
+  const { stdout } = await run(process.execPath, [main, 'db', 'prepare', '--help'])
+  for (const option of ['--admin-url', '--database', '--migrations', '--schema', '--renew-passwords', '--json']) {
+    assert.ok(stdout.includes(option), option)
+    assert.ok(read('docs/guide/your-own-postgresql.md').includes(`\`${option}`), `the guide lacks ${option}`)
+  }
+})
+
+test('the types resolve for a program of plain tsc, and keep their promises; so does the code of the guides', async () => {
+  await cp(path.join(root, 'test/types'), path.join(folder, 'app/types'), { recursive: true })
+  for (const guide of ['getting-started', 'storage', 'deliveries-and-jobs', 'your-own-tables', 'operating']) {
+    await mkdir(path.join(folder, 'app', guide))
+    for (const [name, code] of guideFiles(guide)) {
+      if (name.endsWith('.ts')) await writeFile(path.join(folder, 'app', guide, name), code)
+    }
+  }
+  const options = {
+    target: 'es2023',
+    module: 'nodenext',
+    strict: true,
+    noEmit: true,
+    skipLibCheck: true,
+    types: ['node'],
+  }
+  await writeFile(path.join(folder, 'app/tsconfig.json'), JSON.stringify({ compilerOptions: options }))
+  const tsc = path.join(root, 'node_modules/typescript/bin/tsc')
+  const { stdout } = await run(process.execPath, [tsc, '-p', path.join(folder, 'app')]).catch(error => error)
+  assert.equal(stdout, '')
+})
+
+test('H 91: dependencies are pinned exactly, few, and nothing of ours runs at install', () => {
+  const { dependencies, optionalDependencies, devDependencies, scripts } = manifest
+  for (const [name, version] of Object.entries({ ...dependencies, ...optionalDependencies, ...devDependencies })) {
+    assert.match(String(version), /^\d+\.\d+\.\d+(?:-[\w.]+)?$/, name)
+  }
+  assert.ok(Object.keys(dependencies).length <= 12)
+  const deprecated = [
+    'request',
+    'request-promise',
+    'jsonwebtoken',
+    'jwt-simple',
+    'atlassian-jwt',
+    'node-fetch',
+    'axios',
+  ]
+  const lock = JSON.parse(read('package-lock.json'))
+  const installed = Object.keys(lock.packages).map(name => name.split('node_modules/').at(-1) ?? '')
+  assert.deepEqual(
+    installed.filter(name => deprecated.includes(name)),
+    [],
+  )
+  assert.deepEqual(
+    Object.keys(scripts).filter(name => /^(?:pre|post)?(?:install|prepare)$/.test(name)),
+    [],
+  )
+})
+
+const documents = async () => (await readdir(root)).filter(name => /^(?:README|CHANGELOG|LICENSE|NOTICE)/.test(name))
+
+function inApp(...given: (string | Readonly<Record<string, string>>)[]) {
+  const options = given.filter(one => typeof one === 'string')
+  const environment = given.find(one => typeof one === 'object') ?? {}
+  // Without the condition and loader that the tests themselves run with.
+  const env = { PATH: process.env.PATH, ...environment }
+  return run(process.execPath, options, { cwd: path.join(folder, 'app'), env, timeout: 60_000 })
+}
+
+/** Name of the package that a file of node_modules belongs to. */
+function packageOf(file: string): string | undefined {
+  const rest = file.split('/node_modules/').at(-1)
+  return rest === undefined || rest === file ? undefined : /^(?:@[^/]+\/)?[^/]+/.exec(rest)?.[0]
+}

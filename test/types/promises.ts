@@ -1,0 +1,85 @@
+// What the types promise to users: checked by `npm run typecheck` against the sources, and by the package test against the package.
+import {
+  type App,
+  createApp,
+  currentContext,
+  ERRORS,
+  type ErrorCode,
+  type HipchatApp,
+  type IdentityUid,
+  isPartywallError,
+  PartywallError,
+  type TenantStore,
+  type TenantUid,
+} from 'partywall'
+import type { SqlTag } from 'partywall/postgres'
+
+/** Never called: only its types count. */
+export async function promises(app: App, addon: HipchatApp, store: TenantStore, sql: SqlTag): Promise<void> {
+  // A tenant is named by what the registry gave, never by text that came from somewhere.
+  const { tenantUid, identity } = currentContext()
+  const text: string = tenantUid
+  // @ts-expect-error a plain string is no TenantUid
+  const uid: TenantUid = text
+  // @ts-expect-error an identity is no tenant
+  const other: TenantUid = identity.uid
+  // @ts-expect-error a tenant is no identity
+  const third: IdentityUid = tenantUid
+  await app.deadLetters.list(tenantUid)
+  // @ts-expect-error the id a host gave is no TenantUid
+  await app.deadLetters.list(identity.externalId)
+  // @ts-expect-error a context is made by the app, not by hand
+  await app.jobs.enqueue({ tenantUid }, { handler: 'remind', payload: null })
+
+  // The store takes keys and JSON, and no tenant.
+  await store.set('key', { list: [1, 'two', null] })
+  await store.set('key', 1, { ttlSeconds: 60, ifVersion: 0 })
+  // @ts-expect-error a Date is not JSON
+  await store.set('key', { at: new Date() })
+  // @ts-expect-error undefined cannot be stored
+  await store.set('key', undefined)
+  // @ts-expect-error there is no way to pass a tenant in
+  await store.get(tenantUid, 'key')
+  // @ts-expect-error what is read is JSON of any kind, until it has been looked at
+  const count: number = await store.get('key')
+  await store.update<number>('visits', (visits = 0) => visits + 1)
+  // @ts-expect-error the new value is of the same type
+  await store.update<number>('visits', () => 'many')
+  // @ts-expect-error pages are read-only
+  ;(await store.list()).items.key = 1
+
+  // SQL is a template, so values cannot become text.
+  await sql`select ${text}, ${[1, 2]}, ${new Date()}`
+  // @ts-expect-error not a function of text
+  await sql(`select '${text}'`)
+  // @ts-expect-error a function is no value
+  await sql`select ${() => text}`
+
+  // Add-ons.
+  addon.webhook('room_message', /^\/hello$/, async ctx => {
+    await ctx.roomClient.sendNotification(`${ctx.match?.[0]} ${ctx.deliveryId}`)
+    // @ts-expect-error a tenant cannot be changed
+    ctx.tenant.id = 'other'
+    // @ts-expect-error deliveries come from the host, not from a person's page
+    ctx.authentication
+  })
+  addon.page('/open', ({ query }) => query.get('a'), { public: true })
+  // @ts-expect-error a public page has no tenant
+  addon.page('/open', ({ tenant }) => tenant.id, { public: true })
+  // @ts-expect-error unknown scopes are refused
+  app.hipchat({ name: 'Greeter', scopes: ['rule_the_world'] })
+  // @ts-expect-error http for a host is allowed by `developmentHosts` alone
+  app.hipchat({ name: 'Greeter', scopes: ['send_notification'], insecureHosts: ['127.0.0.1:1'] })
+  // @ts-expect-error baseUrl is not guessed from requests
+  await createApp({ key: 'com.example.greeter' })
+
+  // Errors narrow by code.
+  const error: unknown = new PartywallError('ERR_KEY_INVALID')
+  if (isPartywallError(error, 'ERR_KEY_INVALID')) {
+    const code: 'ERR_KEY_INVALID' = error.code
+    console.log(code, ERRORS[code].status)
+  }
+  // @ts-expect-error codes are a closed list
+  const unknown: ErrorCode = 'ERR_SOMETHING'
+  console.log(uid, other, third, count, unknown)
+}
