@@ -159,6 +159,36 @@ test('A 9, A 14: an installation that a kill interrupted can simply be repeated'
   await expectWorks(scene, { id: 'interrupted', secret, host: scene.host, client })
 })
 
+for (const how of ['full', 'closed'] as const) {
+  test(`H 88: with its database ${how}, requests get 503 and no false 2xx; it recovers without a restart`, async () => {
+    const tenant = await install(scene)
+    await putValue(scene, tenant, 'note', 'before')
+    const body = hookBody(tenant)
+    const fresh = installBody(scene)
+    scene.host.client(String(fresh.oauthId), String(fresh.oauthSecret))
+    await scene.probe.cutDatabase(how)
+    const answers = {
+      read: await getValue(scene, tenant, 'note'),
+      write: await putValue(scene, tenant, 'note', 'meanwhile'),
+      list: await as(scene, tenant, '/hipchat/kv/list'),
+      delivery: await deliver(await tokenOf(scene, tenant), body),
+      installation: await postInstall(scene, fresh),
+    }
+    await scene.probe.healDatabase()
+    await eventually('reads work again', async () => (await getValue(scene, tenant, 'note')).status === 200, 20_000)
+    assert.equal((await getValue(scene, tenant, 'note')).json?.value, 'before')
+    assert.equal(isOk(await putValue(scene, tenant, 'note', 'after')), true)
+    assert.equal(isOk(await postInstall(scene, fresh)), true)
+    assert.equal(isOk(await deliver(await tokenOf(scene, tenant), body)), true)
+    await expectCount(tenant, 1)
+    const wrong = Object.entries(answers).filter(([, answer]) => answer.status !== 503)
+    assert.deepEqual(
+      wrong.map(([name, answer]) => `${name}: ${answer.status} ${answer.text}`),
+      [],
+    )
+  })
+}
+
 test('H 87: SIGTERM ends the process within 8 s, and a running request is answered', async () => {
   const tenant = await install(scene)
   const running = as(scene, tenant, '/hipchat/whoami?delay=1500')

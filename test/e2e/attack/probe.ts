@@ -29,6 +29,12 @@ export interface Probe {
   readonly pid: number
   /** Everything its database holds: rows as text where an administrator can read them, else the bytes of the data folder. */
   stored(): Promise<string>
+  /**
+   * Ends every connection to its database and lets no new one in, until `healDatabase`: the database is `closed` for all, or
+   * the server has no connection left for it (`full`). Needs PARTYWALL_TEST_ADMIN_URL.
+   */
+  cutDatabase(how: 'closed' | 'full'): Promise<void>
+  healDatabase(): Promise<void>
   kill(signal: NodeJS.Signals): Promise<void>
   start(): Promise<void>
   /** Ends the process and removes its database and folder. */
@@ -109,6 +115,9 @@ export async function createProbe(options: ProbeOptions): Promise<Probe> {
       return child?.pid ?? 0
     },
     stored: () => (hasServer ? readDatabase(adminUrl, database) : readFolder(join(folder, 'data'))),
+    cutDatabase: how =>
+      endConnections(adminUrl, database, how === 'closed' ? ['allow_connections false'] : ['connection limit 0']),
+    healDatabase: () => endConnections(adminUrl, database, ['allow_connections true', 'connection limit -1']),
     kill,
     start,
     dispose,
@@ -164,6 +173,19 @@ async function readFolder(folder: string): Promise<string> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   const files = entries.filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name))
   return (await Promise.all(files.map(file => readFile(file, 'latin1')))).join('\n')
+}
+
+async function endConnections(
+  adminUrl: string | undefined,
+  database: string,
+  changes: readonly string[],
+): Promise<void> {
+  if (adminUrl === undefined || adminUrl === '')
+    throw new Error('PARTYWALL_TEST_ADMIN_URL is needed to cut a database off')
+  await withAdministrator(adminUrl, async client => {
+    for (const change of changes) await client.query(`alter database "${database}" ${change}`)
+    await client.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [database])
+  })
 }
 
 const dropDatabase = (adminUrl: string, database: string): Promise<unknown> =>

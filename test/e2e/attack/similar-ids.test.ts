@@ -129,6 +129,19 @@ test('A 13: removing the first of several leaves all the others untouched', asyn
   }
 })
 
+test('A 13: with RETENTION_DAYS=0 nothing that the tenant wrote is left in any table after the 2xx', async () => {
+  const tenant = await install(scene)
+  const [kept, gone] = [`kept ${newSecret()}`, `gone ${newSecret()}`]
+  const stays = await install(scene)
+  await putValue(scene, stays, 'note', kept)
+  await putValue(scene, tenant, gone, gone, [gone])
+  assert.equal((await scene.probe.stored()).includes(gone), true, 'it was there')
+  expectStatus(await uninstall(scene, tenant), [200, 204])
+  const stored = await scene.probe.stored()
+  assert.equal(stored.includes(gone), false)
+  assert.equal(stored.includes(kept), true)
+})
+
 test('A 13: with RETENTION_DAYS=0 the same id comes back empty', async () => {
   victim = await install(scene, { id: 'victim' })
   expectStatus(await getValue(scene, victim, 'note'), [404])
