@@ -97,10 +97,13 @@ test('a bare import loads a fixed list of packages', async () => {
 
 test('the command line of the package runs', async () => {
   const main = path.join(unpacked, manifest.bin.partywall)
-  const { stdout } = await run(process.execPath, [main, 'db', 'prepare', '--help'])
-  for (const option of ['--admin-url', '--database', '--migrations', '--schema', '--renew-passwords', '--json']) {
-    assert.ok(stdout.includes(option), option)
-    assert.ok(read('docs/guide/your-own-postgresql.md').includes(`\`${option}`), `the guide lacks ${option}`)
+  const guides = read('docs/guide/your-own-postgresql.md') + read('docs/guide/operating.md')
+  for (const command of ['db prepare', 'keys rotate']) {
+    const { stdout } = await run(process.execPath, [main, ...command.split(' '), '--help'])
+    assert.ok(guides.includes(`npx partywall ${command}`), command)
+    const options = [...stdout.matchAll(/^ {2}(--[a-z-]+)/gm)].map(match => match[1] ?? '')
+    assert.ok(options.length > 1)
+    for (const option of options) assert.ok(guides.includes(`\`${option}`), `the guides lack ${option}`)
   }
 })
 
