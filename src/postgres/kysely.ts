@@ -21,8 +21,8 @@ import { inTenantTransaction, type TenantStatements } from './sql-tag.ts'
 import { affectedRows, type SqlValue, toRows } from './sql-values.ts'
 
 /**
- * @param database what `createApp` or `openDatabase` gave
- * @example const db = new Kysely<Tables>({ dialect: createKyselyDialect(app.database) })
+ * @param database what `openDatabase` gave; the tenant is that of the context in which a query runs
+ * @example const db = new Kysely<Tables>({ dialect: createKyselyDialect(await openDatabase()) })
  */
 export const createKyselyDialect = (database: { readonly app: BoundPoolWithSql }): Dialect => ({
   createDriver: () => createDriver(database),
