@@ -12,6 +12,7 @@ import type { DialectDeps } from './core/dialect.ts'
 import { PartywallError } from './core/errors.ts'
 import { createLogger } from './core/log.ts'
 import type { Inbox, Jobs, Logger, WorkHandler } from './core/ports.ts'
+import { createInFlight, untilIdle, within } from './core/shutdown.ts'
 import { systemClock, systemRandom } from './core/system.ts'
 import type { DialectId, IdentityKey } from './core/tenant.ts'
 import { createTenantStore } from './core/tenant-store.ts'
@@ -72,10 +73,15 @@ export interface App extends Mountable {
   setEnabled(installation: { readonly dialect: DialectId; readonly id: string }, enabled: boolean): Promise<void>
   /** Resolves when the store answers; what a health check asks. @throws ERR_STORE_UNAVAILABLE */
   ready(): Promise<void>
-  /** Stops taking work, lets what runs finish (at most `graceMs`, default 5,000), closes every connection. Safe to call twice. */
+  /**
+   * Refuses new requests with 503, stops taking work, lets requests and handlers that run finish (at most `graceMs`, default
+   * 5,000), closes every connection. Safe to call twice, and beside the closing of the server.
+   */
   close(graceMs?: number): Promise<void>
 }
 
+/** How long the lease may take to be given back, and connections to hosts to end. */
+const PARTING_MS = 750
 const READY = { name: 'app_ready', text: 'select 1 from pw.epoch' }
 
 /**
@@ -196,6 +202,7 @@ async function assemble(
     dialect,
     externalId: id,
   })
+  const requests = createInFlight()
   let closing: Promise<void> | undefined
   const app: App = {
     key: spec.key,
@@ -205,7 +212,14 @@ async function assemble(
       const addon = createHipchatAddon({ ...addonOptions, insecureHosts: developmentHosts }, deps)
       if (addons.some(one => one.key === addon.key)) throw new TypeError(`two add-ons have the key ${addon.key}`)
       addons.push(addon)
-      return withKoa(addon, guard => gate.protectGuard(guard), onError, accessLog)
+      const protect = (guard: Guard): Guard => {
+        const gated = gate.protectGuard(guard)
+        return view => {
+          if (closing !== undefined) throw shuttingDown()
+          return gated(view)
+        }
+      }
+      return withKoa(addon, protect, onError, accessLog)
     },
     job: (name, handler) => handlers.set(`app:${spec.key}:${spec.environment}:${name}`, handler),
     jobs: namedJobs(jobs, `app:${spec.key}:${spec.environment}`),
@@ -228,9 +242,10 @@ async function assemble(
       await database.system.query(READY, [])
     },
     handle(view) {
-      if (closing !== undefined) throw new PartywallError('ERR_SHUTTING_DOWN', { retryAfterSeconds: 5 })
+      if (closing !== undefined) throw shuttingDown()
       const startedAt = accessLog === undefined ? 0 : performance.now()
       const answer = serve().handle(view)
+      if (answer instanceof Promise) requests.track(answer)
       if (answer === undefined || accessLog === undefined) return answer
       const note = (made: Answer): Answer => {
         accessLog.add(made.tenant, view.method, view.target, made.status, performance.now() - startedAt)
@@ -247,15 +262,19 @@ async function assemble(
 
   async function closeAll(graceMs: number): Promise<void> {
     loop.stop()
-    await retention.close()
-    await dispatcher.close(graceMs)
+    // Contexts of requests behind a framework's own routes are not in `requests`; the binder knows them all.
+    const areRequestsDone = () => requests.count === 0 && binder.running === 0
+    const sweep = within(graceMs, retention.close())
+    await Promise.all([sweep, dispatcher.close(graceMs), untilIdle(areRequestsDone, graceMs)])
     binder.close()
-    await registry.close()
-    await outbound.close()
     accessLog?.flush()
+    // A store or host that does not answer is not waited for.
+    await within(PARTING_MS, Promise.all([registry.close(), outbound.close()]))
     await database.close()
   }
 }
+
+const shuttingDown = () => new PartywallError('ERR_SHUTTING_DOWN', { retryAfterSeconds: 5 })
 
 /** Adds what needs an adapter; the dialect knows none. */
 function withKoa(

@@ -9,6 +9,7 @@
 import type { Binder } from '../core/dialect.ts'
 import { identityUid, newRowId, type TenantUid, tenantUid } from '../core/ids.ts'
 import type { HandlerTable, Logger, Registry } from '../core/ports.ts'
+import { within } from '../core/shutdown.ts'
 import type { Database, Listener, Parameter, Row, Statement } from '../postgres/database.ts'
 import { textArray } from '../postgres/parameters.ts'
 import { executeWork, type HeldWork, type Outcome } from './execution.ts'
@@ -82,6 +83,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   })
   /** Asked before the last one has begun, so that a tenant alone never stands still. */
   const isHungry = (tenant: TenantUid) => queue.waitingOf(tenant) < settings.concurrencyPerTenant / 2
+  const isMemoryFull = () => queue.waiting >= settings.concurrency * WAITING_FACTOR
 
   async function settle(work: HeldWork): Promise<void> {
     const outcome = await executeWork(work, { ...deps, handlerTimeoutMs: settings.handlerTimeoutMs })
@@ -151,9 +153,10 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   /** Once past every tenant that waits, unless memory is full before: then the next walk goes on there, and one from the start follows. */
   async function walk(table: WorkTable): Promise<void> {
     let after = cursors.get(table) ?? FIRST
-    if (cursors.delete(table)) lookAgain = true
+    // Before another walk is asked for: with the memory full it would be asked for for ever, and nothing else would run.
+    if (!isMemoryFull() && cursors.delete(table)) lookAgain = true
     for (let isMore = true; isMore && !closing; ) {
-      if (queue.waiting >= settings.concurrency * WAITING_FACTOR) {
+      if (isMemoryFull()) {
         cursors.set(table, after)
         return
       }
@@ -192,6 +195,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     if (rows.length === 0) return
     const ids = rows.map(row => row[1] ?? '')
     const found = await database.app.query(tenant, WORK_STATEMENTS[table].payloads, [textArray(ids)])
+    if (closing) return
     const payloads = new Map(found.map(([id, payload]) => [id ?? '', payload ?? 'null']))
     for (const [, id, identity, handler, attempts] of rows) {
       const payload = payloads.get(id ?? '')
@@ -276,10 +280,9 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       closing = true
       clearTimeout(timer)
       clearInterval(beatTimer)
-      await looking
       // What has not started is let go with the session: another process finds its owner gone.
       queue.clear()
-      await Promise.race([queue.drained(), new Promise(resolve => setTimeout(resolve, graceMs).unref())])
+      await within(graceMs, Promise.all([looking, queue.drained()]))
       await session?.close()
       session = undefined
     },

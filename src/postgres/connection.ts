@@ -29,6 +29,7 @@ export type StatementCall = readonly [Statement, readonly Parameter[]]
 const ENDING_STATES = new Set(['57014', '25P03', '25P04', '0A000', '26000', '42P05'])
 /** PostgreSQL keeps 63 bytes of a statement's name. */
 const MAX_NAME_LENGTH = 60
+const GOOD_BYE_MS = 750
 
 export class Connection implements Carrier {
   readonly #client: pg.Client
@@ -138,11 +139,17 @@ export class Connection implements Carrier {
     this.#client.connection.stream.destroy()
   }
 
-  /** Says good-bye to the server once the last answer is in. */
+  /** Says good-bye to the server once the last answer is in; a server that does not hear it is left without. */
   async close(): Promise<void> {
     if (this.#state === 'ended') return
     this.#state = 'retiring'
-    await this.#client.end()
+    const silence = connectionError(new Error('the server does not answer'), 'sent')
+    const timer = setTimeout(() => this.destroy(silence), GOOD_BYE_MS)
+    try {
+      await this.#client.end()
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   send(group: Group): void {
