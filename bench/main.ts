@@ -65,7 +65,7 @@ async function runFamilies({ families, rounds, operations, json }: Arguments): P
 }
 
 function printTable(rows: readonly Row[]): void {
-  const verdict = (row: Row) => (row.met ? 'met' : 'MISSED')
+  const verdict = ({ goal, met }: Row) => (goal === undefined ? '-' : met ? 'met' : 'MISSED')
   const ratios = rows.filter(row => row.kind === 'ratio')
   if (ratios.length > 0) {
     console.table(
@@ -74,7 +74,7 @@ function printTable(rows: readonly Row[]): void {
         'base, = 1': row.base,
         ratio: row.ratio,
         'of rounds': row.spread.join(' - '),
-        goal: row.goal,
+        goal: row.goal ?? 'none',
         verdict: verdict(row),
         'per second': `${row.perSecond} / ${row.basePerSecond}`,
         n: row.n,
@@ -95,8 +95,9 @@ function printTable(rows: readonly Row[]): void {
       })),
     )
   }
+  const goals = rows.filter(row => row.goal !== undefined).length
   const missed = rows.filter(row => !row.met).length
-  console.log(missed === 0 ? `all ${rows.length} goals met` : `${missed} of ${rows.length} goals missed`)
+  console.log(missed === 0 ? `all ${goals} goals met` : `${missed} of ${goals} goals missed`)
 }
 
 function readOrExit(): Arguments {

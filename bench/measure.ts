@@ -24,7 +24,8 @@ export interface RatioRow {
   /** Medians, operations per second on this machine. */
   readonly perSecond: number
   readonly basePerSecond: number
-  readonly goal: string
+  /** `undefined`: shown for what it tells. */
+  readonly goal: string | undefined
   readonly met: boolean
   readonly n: string
 }
@@ -53,7 +54,8 @@ export type Rates = ReadonlyMap<string, readonly number[]>
 export interface RatioGoal {
   readonly row: string
   readonly base: string
-  readonly least: number
+  /** Left out: no goal. */
+  readonly least?: number
 }
 
 export interface TimeGoal {
@@ -123,8 +125,8 @@ export function ratioRow({ row, base, least }: RatioGoal, rates: Rates, n: strin
     spread: [round(ratios[0], 2), round(ratios.at(-1), 2)],
     perSecond: Math.round(quantile(ascending(own), 0.5)),
     basePerSecond: Math.round(quantile(ascending(bases), 0.5)),
-    goal: `>= ${least}`,
-    met: ratio >= least,
+    goal: least === undefined ? undefined : `>= ${least}`,
+    met: least === undefined || ratio >= least,
     n,
   }
 }

@@ -56,7 +56,12 @@ const LAZY_COMMIT: Statement = {
 export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const { database, settings, logger } = deps
   const processId = newRowId()
-  const outcomes = createSharedCommit(database.app, { lanes: 1, maxMembers: 128, maxWaiting: 100_000 })
+  const outcomes = createSharedCommit(database.app, {
+    lanes: 1,
+    maxMembers: 128,
+    maxWaiting: 100_000,
+    opening: [[LAZY_COMMIT, []]],
+  })
   /** Where a walk over the tenants was cut short; none: it begins with the first. */
   const cursors = new Map<WorkTable, string>()
   /** Tenants that have (perhaps) more in the database than was taken over. */
@@ -84,11 +89,12 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   /** Asked before the last one has begun, so that a tenant alone never stands still. */
   const isHungry = (tenant: TenantUid) => queue.waitingOf(tenant) < settings.concurrencyPerTenant / 2
   const isMemoryFull = () => queue.waiting >= settings.concurrency * WAITING_FACTOR
+  const isMemoryFull = () => queue.waiting >= settings.concurrency * WAITING_FACTOR
 
   async function settle(work: HeldWork): Promise<void> {
     const outcome = await executeWork(work, { ...deps, handlerTimeoutMs: settings.handlerTimeoutMs })
     try {
-      await outcomes.run(work.tenant, [[LAZY_COMMIT, []], outcomeStatement(work, outcome)])
+      await outcomes.run(work.tenant, [outcomeStatement(work, outcome)])
     } catch (error) {
       // The row stays ours until its lease ends, then it is due again: at least once.
       logger.warn('work-outcome-not-written', { tenant: work.tenant, id: work.id, error })

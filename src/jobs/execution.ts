@@ -7,7 +7,7 @@ import { runInContext } from '../core/context.ts'
 import type { Binder } from '../core/dialect.ts'
 import { isPartywallError, PartywallError } from '../core/errors.ts'
 import type { IdentityUid, TenantUid } from '../core/ids.ts'
-import type { HandlerTable, Registry } from '../core/ports.ts'
+import type { HandlerTable, Registry, Work } from '../core/ports.ts'
 import { isLive, type JsonValue } from '../core/tenant.ts'
 import type { WorkTable } from './work-tables.ts'
 
@@ -55,8 +55,16 @@ export async function executeWork(work: HeldWork, deps: ExecutionDeps): Promise<
     const bound = deps.binder.open(identity)
     try {
       const payload = JSON.parse(work.payload) as JsonValue
-      const run = () =>
-        handler({ id: work.id, payload, attempt: work.attempts + 1, signal: bound.context.signal }, bound.context)
+      const given: Work = {
+        id: work.id,
+        payload,
+        attempt: work.attempts + 1,
+        // Made when somebody asks: most handlers never do.
+        get signal() {
+          return bound.context.signal
+        },
+      }
+      const run = () => handler(given, bound.context)
       await withinTime(
         runInContext(bound.context, async () => run()),
         deps.handlerTimeoutMs,

@@ -9,22 +9,31 @@ import { PartywallError } from '../core/errors.ts'
 import type { TenantUid } from '../core/ids.ts'
 import type { BoundPool, Parameter, Row, Statement } from '../postgres/database.ts'
 
+type Call = readonly [Statement, readonly Parameter[]]
+
 export interface SharedCommit {
   /** Rows of the last statement, once the commit is durable. @throws ERR_OVERLOADED when too many wait */
-  run(tenant: TenantUid, statements: readonly (readonly [Statement, readonly Parameter[]])[]): Promise<readonly Row[]>
+  run(tenant: TenantUid, statements: readonly Call[]): Promise<readonly Row[]>
+}
+
+export interface SharedCommitOptions {
+  /** Commits under way at a time. */
+  readonly lanes: number
+  readonly maxMembers: number
+  readonly maxWaiting: number
+  /** Runs once at the start of each commit: settings of its transaction. */
+  readonly opening?: readonly Call[]
 }
 
 interface Member {
   readonly tenant: TenantUid
-  readonly statements: readonly (readonly [Statement, readonly Parameter[]])[]
+  readonly statements: readonly Call[]
   readonly resolve: (rows: readonly Row[]) => void
   readonly reject: (error: unknown) => void
 }
 
-export function createSharedCommit(
-  pool: BoundPool,
-  options: { lanes: number; maxMembers: number; maxWaiting: number },
-): SharedCommit {
+export function createSharedCommit(pool: BoundPool, options: SharedCommitOptions): SharedCommit {
+  const { opening = [] } = options
   const queue: Member[] = []
   let lanes = 0
 
@@ -32,7 +41,7 @@ export function createSharedCommit(
     if (queue.length === 0 || lanes >= options.lanes) return
     const members = queue.splice(0, options.maxMembers)
     lanes += 1
-    void commit(pool, members).finally(() => {
+    void commit(pool, members, opening).finally(() => {
       lanes -= 1
       next()
     })
@@ -54,25 +63,34 @@ export function createSharedCommit(
   }
 }
 
-async function commit(pool: BoundPool, members: readonly Member[]): Promise<void> {
+async function commit(pool: BoundPool, members: readonly Member[], opening: readonly Call[]): Promise<void> {
   const [only] = members
-  if (members.length === 1 && only !== undefined) return alone(pool, only)
+  if (members.length === 1 && only !== undefined) return alone(pool, only, opening)
   try {
-    const results = await pool.shared(members)
+    const results = await pool.shared(
+      members.map(({ tenant, statements }, index) => ({
+        tenant,
+        statements: index === 0 ? [...opening, ...statements] : statements,
+      })),
+    )
     members.forEach((member, index) => {
       member.resolve(results[index]?.at(-1) ?? [])
     })
   } catch {
     // Which member was at fault is not known: each tells for itself. The shared transaction has been rolled back whole,
     // and its statements are idempotent by their keys should its commit have gone through unseen.
-    await Promise.all(members.map(member => alone(pool, member)))
+    await Promise.all(members.map(member => alone(pool, member, opening)))
   }
 }
 
-async function alone(pool: BoundPool, member: Member): Promise<void> {
+async function alone(
+  pool: BoundPool,
+  { tenant, statements, resolve, reject }: Member,
+  opening: readonly Call[],
+): Promise<void> {
   try {
-    member.resolve((await pool.group(member.tenant, member.statements)).at(-1) ?? [])
+    resolve((await pool.group(tenant, [...opening, ...statements])).at(-1) ?? [])
   } catch (error) {
-    member.reject(error)
+    reject(error)
   }
 }

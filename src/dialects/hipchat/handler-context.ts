@@ -120,17 +120,37 @@ export function createWebhookContext(
   delivery: { readonly fields: WebhookFields; readonly body: unknown; readonly match: PatternMatch | undefined },
   deps: LifecycleDeps,
 ): HipchatWebhookContext {
-  const { clientId: _, ...fields } = delivery.fields
+  const { fields, match } = delivery
   const services = createServices(bound.context, fields.room?.id, deps)
-  return extend(services, {
-    ...fields,
+  // Written out like the services of a request, since every delivery makes one.
+  return {
+    tenant: services.tenant,
+    get tenantStore() {
+      return services.tenantStore
+    },
+    get tenantClient() {
+      return services.tenantClient
+    },
     get roomClient() {
       return services.roomClient ?? services.tenantClient.forRoom()
     },
+    get tenantWebhooks() {
+      return services.tenantWebhooks
+    },
+    event: fields.event,
+    webhookId: fields.webhookId,
+    room: fields.room,
+    sender: fields.sender,
+    message: fields.message,
+    content: fields.content,
+    topic: fields.topic,
+    file: fields.file,
     webhook: delivery.body,
-    match: delivery.match,
+    match,
     deliveryId: bound.work.id,
     attempt: bound.work.attempt,
-    signal: bound.context.signal,
-  }) as HipchatWebhookContext
+    get signal() {
+      return bound.context.signal
+    },
+  }
 }
