@@ -84,6 +84,7 @@ export function createKoaGuard(guard: Guard, options: KoaOptions = {}): KoaMiddl
       throw carryHeaders(error, [...PRIVATE_HEADERS, ...guarded.headers()])
     }
     if (context.res.headersSent) return
+    if (!(await isStillLive(guarded, context))) return
     setHeaders(context.res, guarded.headers())
     keepPrivate(context.res)
   }
@@ -113,6 +114,17 @@ async function admit(
     writeToKoa(context, answer)
     options.onAnswer?.({ view, status: answer.status, tenant: undefined, startedAt })
     return undefined
+  }
+}
+
+/** False when the installation ended while the handlers ran: what they answered is replaced by the refusal. */
+async function isStillLive(guarded: Guarded, context: KoaContext): Promise<boolean> {
+  try {
+    await guarded.ensureLive()
+    return true
+  } catch (error) {
+    writeToKoa(context, errorAnswer(error))
+    return false
   }
 }
 

@@ -15,9 +15,9 @@ import { mergeSettings } from './settings.ts'
 import type { Answer, Guard, Mountable, RequestView } from './view.ts'
 
 export interface FloodSettings {
-  /** Refused requests of one address per second before it is told 429; default 20. */
+  /** Refused requests of one address per second before it is told 429; default 200. */
   readonly refusedPerSecond: number
-  /** Refused requests of one address that may come at once; default 100. */
+  /** Refused requests of one address that may come at once; default 2,000. */
   readonly refusedBurst: number
   /** Milliseconds the loop may fall behind before addresses with nothing but refusals are turned away; default 100. */
   readonly sheddingLagMs: number
@@ -28,8 +28,8 @@ export interface FloodSettings {
 }
 
 export const DEFAULT_FLOOD_SETTINGS: FloodSettings = {
-  refusedPerSecond: 20,
-  refusedBurst: 100,
+  refusedPerSecond: 200,
+  refusedBurst: 2_000,
   sheddingLagMs: 100,
   overloadLagMs: 1_000,
   goodForMs: 60_000,

@@ -53,6 +53,8 @@ export interface Guarded {
   readonly properties: Readonly<Record<string, unknown>>
   /** Runs the handler chain inside the tenant's context. Call once. */
   run<T>(work: () => T): T
+  /** Called when the handlers have run: an installation that ended meanwhile gets no answer. @throws ERR_TENANT_REVOKED */
+  ensureLive(): void | Promise<void>
   /** Response headers this request needs, asked for after the handler ran: no-store, referrer policy, a refreshed token. */
   headers(): readonly string[]
   /** Ends the context; called when the response is finished or broken. Safe to call twice. */

@@ -8,7 +8,7 @@
 import pg from 'pg'
 import { PartywallError } from '../core/errors.ts'
 import type { Parameter, Statement } from './database.ts'
-import { connectionError, sqlStateOf, storeError, timeoutError } from './errors.ts'
+import { connectionError, sqlStateOf, timeoutError } from './errors.ts'
 import { type Carrier, Group, type GroupResult } from './group.ts'
 import { bindExecuteMessage, bindMessage, DESCRIBE_PORTAL, EXECUTE, parseMessage, SYNC } from './messages.ts'
 
@@ -73,7 +73,8 @@ export class Connection implements Carrier {
     try {
       await client.connect()
     } catch (error) {
-      throw storeError(error, 'not-sent')
+      // Whatever stands in the way of a connection, nothing was asked yet, and another try may do better.
+      throw connectionError(error, 'not-sent')
     }
     opened = new Connection(client, options, onEnd)
     await opened.#requirePrimary()

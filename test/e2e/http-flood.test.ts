@@ -21,9 +21,14 @@ test('H 85: while one address floods us with refused requests, a good tenant fro
     const tenant = tenants.get(view.header('x-tenant') ?? '')
     if (tenant === undefined) throw new PartywallError('ERR_TOKEN_SIGNATURE')
     const leave = limits.enter(tenant)
-    return { properties: {}, run: work => work(), headers: () => [], release: leave }
+    return { properties: {}, run: work => work(), ensureLive: () => undefined, headers: () => [], release: leave }
   }
-  const gate = createFloodGate(clock, loop.lagMs, { sheddingLagMs: 5_000, overloadLagMs: 10_000 })
+  const gate = createFloodGate(clock, loop.lagMs, {
+    refusedPerSecond: 20,
+    refusedBurst: 100,
+    sheddingLagMs: 5_000,
+    overloadLagMs: 10_000,
+  })
   const koa = new Koa()
   koa.use(createKoaGuard(gate.protectGuard(guard)))
   koa.use(async ctx => {

@@ -152,6 +152,16 @@ test('H 84, H 86: errors of handlers and guards end their request only and show 
   assert.ok(errors.length >= 4)
 })
 
+test('A 11: an installation that ended while its handler ran gets a refusal, not what the handler made', async () => {
+  const { middleware } = setUpGuard()
+  const { url } = await serve(middleware, ctx => {
+    ctx.body = { made: 'before the end was known' }
+  })
+  const response = await fetch(`${url}/page`, { headers: { 'x-tenant': 'ends-meanwhile' } })
+  assert.equal(response.status, 410)
+  assert.equal(await errorCode(response), 'ERR_TENANT_REVOKED')
+})
+
 test('the context is released once: when the answer is finished, and when the client goes away', async () => {
   const { state, middleware } = setUpGuard()
   const reached: (() => void)[] = []
@@ -180,7 +190,14 @@ test('a client that went away while his tenant was looked up holds no context', 
   let proceed: () => void = () => undefined
   const guard: Guard = () =>
     new Promise(resolve => {
-      proceed = () => resolve({ properties: {}, run: work => work(), headers: () => [], release: () => released++ })
+      proceed = () =>
+        resolve({
+          properties: {},
+          run: work => work(),
+          ensureLive: () => undefined,
+          headers: () => [],
+          release: () => released++,
+        })
     })
   let hasRun = false
   const { port, server } = await serve(createKoaGuard(guard), () => {

@@ -53,6 +53,9 @@ export const setUpGuard = (options: KoaOptions = {}) => {
     return {
       properties: { tenant, authentication: { token: 'top-secret-value' } },
       run: work => tenants.run(id, work),
+      ensureLive: () => {
+        if (id === 'ends-meanwhile') throw new PartywallError('ERR_TENANT_REVOKED')
+      },
       headers: () => ['JWT', `fresh-${++state.fresh}`],
       release: () => state.released++,
     }

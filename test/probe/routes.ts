@@ -61,7 +61,7 @@ export function withHealth(app: App): Mountable {
 
 function addStorageRoutes(addon: HipchatApp): void {
   const storeOf = ({ tenantStore, query }: { tenantStore: TenantStore; query: URLSearchParams }): TenantStore =>
-    query.getAll('scope').reduce((store, scope) => store.narrow(scope), tenantStore.narrow('probe-kv'))
+    query.getAll('scope').reduce((store, scope) => store.narrow(scope), tenantStore)
   const keyOf = (query: URLSearchParams): string => {
     const keys = query.getAll('key')
     if (keys.length !== 1 || keys[0] === undefined) throw new PartywallError('ERR_KEY_INVALID')

@@ -8,6 +8,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import * as z from 'zod'
 import { isPartywallError, PartywallError } from '../../core/errors.ts'
+import { readJsonBody } from '../../core/json-body.ts'
 import type { ChangeResult, TenantChange } from '../../core/ports.ts'
 import type { IdentityRecord, JsonObject } from '../../core/tenant.ts'
 import type { Answer, RoutedRequest } from '../../http/view.ts'
@@ -15,19 +16,19 @@ import { hs256Key } from '../../wire/jws.ts'
 import type { GrantedToken } from '../../wire/oauth2.ts'
 import { NO_CONTENT } from './answers.ts'
 import { checkCapabilitiesUrl, fetchCapabilities } from './capabilities.ts'
-import { readJsonBody } from '../../core/json-body.ts'
 import type { LifecycleDeps } from './lifecycle.ts'
 import { identityKey } from './principal.ts'
 import { attributesOf, type HipchatAttributes, type TenantLinks } from './tenant.ts'
 import { askForToken } from './token-endpoint.ts'
 
 const installShape = z.object({
-  // Basic authentication cannot carry a colon or control characters apart.
+  // Basic authentication cannot carry a colon or control characters apart, and the uninstall path no slash and no dots alone:
+  // what could never be removed is not installed.
   oauthId: z
     .string()
     .min(1)
     .max(255)
-    .regex(/^[^:\p{Cc}\p{Surrogate}]+$/u),
+    .regex(/^(?!\.{1,2}$)[^:/\\\p{Cc}\p{Surrogate}]+$/u),
   oauthSecret: z
     .string()
     .max(1_024)

@@ -6,6 +6,7 @@
 import { runInContext } from '../../core/context.ts'
 import { isPartywallError, PartywallError } from '../../core/errors.ts'
 import type { Answer, Guarded, RequestView, RoutedRequest } from '../../http/view.ts'
+import { parseForm } from '../../wire/percent.ts'
 import { htmlAnswer, jsonAnswer, NO_CONTENT } from './answers.ts'
 import { Authentication, createAuthentication } from './authentication.ts'
 import {
@@ -39,6 +40,7 @@ export async function servePage(request: RoutedRequest, handler: PageHandler, de
   try {
     const context: HipchatPageContext = extend(properties, { ...factsOf(request), signal: admitted.signal() })
     const answer = answerOf(await admitted.run(() => runHandler(() => handler(context), deps)))
+    await admitted.ensureLive()
     return { ...answer, headers: [...answer.headers, ...admitted.headers()], tenant: properties.tenant.id }
   } finally {
     admitted.release()
@@ -61,6 +63,7 @@ function admit(principal: Principal, deps: LifecycleDeps): Admitted {
   return {
     properties: createRequestServices(services, authentication) as Admitted['properties'],
     run: work => runInContext(context, work),
+    ensureLive: () => context.ensureLive(),
     headers: () => {
       const token = Authentication.mintedOf(authentication)
       return token === undefined ? [] : ['jwt', token]
@@ -70,7 +73,11 @@ function admit(principal: Principal, deps: LifecycleDeps): Admitted {
   }
 }
 
-const factsOf = ({ view, query, params }: RoutedRequest) => ({ view, query: new URLSearchParams(query), params })
+/** @throws ERR_REQUEST_TARGET for a query that is no UTF-8: two broken spellings must not become one text */
+function factsOf({ view, query, params }: RoutedRequest) {
+  if (parseForm(query) === undefined) throw new PartywallError('ERR_REQUEST_TARGET')
+  return { view, query: new URLSearchParams(query), params }
+}
 
 async function runHandler(handler: () => unknown, { logger }: LifecycleDeps): Promise<unknown> {
   try {

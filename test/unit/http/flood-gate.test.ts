@@ -14,7 +14,13 @@ const viewFrom = (remoteAddress: string, target = '/'): RequestView => ({
   headerValues: () => [],
   body: async () => Buffer.alloc(0),
 })
-const guarded: Guarded = { properties: {}, run: work => work(), headers: () => [], release: () => undefined }
+const guarded: Guarded = {
+  properties: {},
+  run: work => work(),
+  ensureLive: () => undefined,
+  headers: () => [],
+  release: () => undefined,
+}
 
 const setUp = () => {
   const state = { time: 1_000, lag: 0, asked: 0 }

@@ -105,7 +105,7 @@ test('C 34: an address of a host that is not allowed is refused before anything 
   }
   assert.equal(world.calls.length, 0)
   for (const origin of ['https://a.wide.example', 'https://port.example:8443', 'http://localhost:8080']) {
-    const made = await world.install(origin.replaceAll(':', '.'), {
+    const made = await world.install(origin.replaceAll(/[:/]+/g, '.'), {
       body: { capabilitiesUrl: `${origin}/v2/capabilities` },
     })
     assert.equal(made.status, 204, origin)
@@ -269,8 +269,12 @@ test('concurrent re-installs end with the one secret the host honours', async ()
 
 test('hostile ids are ordinary tenants', async () => {
   const world = createWorld()
-  for (const id of ['__proto__', 'constructor', '.*', '*', '%', "o'neil", 'ключ', '../x', 'a b']) {
+  for (const id of ['__proto__', 'constructor', '.*', '*', '%', "o'neil", 'ключ', '...', 'a b']) {
     assert.equal((await world.install(id)).status, 204, id)
     assert.equal((await world.identity(id))?.externalId, id)
+  }
+  for (const id of ['../x', 'a/b', 'a\\b', '.', '..', 'a:b']) {
+    assert.equal((await world.install(id)).status, 400, id)
+    assert.equal(await world.identity(id), undefined)
   }
 })
