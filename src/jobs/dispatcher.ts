@@ -89,7 +89,6 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   /** Asked before the last one has begun, so that a tenant alone never stands still. */
   const isHungry = (tenant: TenantUid) => queue.waitingOf(tenant) < settings.concurrencyPerTenant / 2
   const isMemoryFull = () => queue.waiting >= settings.concurrency * WAITING_FACTOR
-  const isMemoryFull = () => queue.waiting >= settings.concurrency * WAITING_FACTOR
 
   async function settle(work: HeldWork): Promise<void> {
     const outcome = await executeWork(work, { ...deps, handlerTimeoutMs: settings.handlerTimeoutMs })
