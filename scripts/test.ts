@@ -31,7 +31,7 @@ try {
   const count = (word: string) => Number(tap.match(new RegExp(`^# ${word} (\\d+)$`, 'm'))?.[1] ?? 0)
   const failed = count('fail') + count('cancelled')
   const skipped = count('skipped') + count('todo')
-  if (skipped > 0 && process.env['PARTYWALL_REQUIRE_ALL'] === '1') exitCode = 1
+  if (skipped > 0 && process.env.PARTYWALL_REQUIRE_ALL === '1') exitCode = 1
   if (count('pass') === 0 || failed > 0) exitCode = exitCode || 1
   console.log(`\n${count('pass')} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
 } finally {

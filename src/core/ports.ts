@@ -210,7 +210,10 @@ export interface Inbox {
     delivery: Delivery,
   ): Promise<{ readonly outcome: 'accepted' | 'duplicate'; readonly id: string }>
   /** Puts work that failed for good outside the inbox (an uninstall listener) among the tenant's dead letters. */
-  bury(context: TenantContext, work: { readonly handler: string; readonly payload: string; readonly error: unknown }): Promise<void>
+  bury(
+    context: TenantContext,
+    work: { readonly handler: string; readonly payload: string; readonly error: unknown },
+  ): Promise<void>
   /** Resolves when no accepted delivery of this tenant is unfinished, or after `waitMs`. */
   idle(tenant: TenantUid, waitMs: number): Promise<void>
 }

@@ -7,10 +7,10 @@
 
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { PartywallError } from '../../core/errors.ts'
+import { type JsonBody, readJsonBody } from '../../core/json-body.ts'
 import type { Delivery } from '../../core/ports.ts'
 import type { Answer, RoutedRequest } from '../../http/view.ts'
 import { jsonAnswer, NO_CONTENT } from './answers.ts'
-import { type JsonBody, readJsonBody } from '../../core/json-body.ts'
 import type { LifecycleDeps } from './lifecycle.ts'
 import { compilePattern } from './pattern.ts'
 import { authenticate, type Principal } from './principal.ts'
