@@ -46,8 +46,7 @@ export async function startGreeter(
     server,
     descriptorUrl: `${app.baseUrl}/addon/capabilities`,
     async close() {
-      await server.close()
-      await app.close()
+      await Promise.all([server.close(), app.close()])
     },
   }
 }

@@ -48,6 +48,15 @@ export interface HipchatApp extends HipchatAddon {
   authenticate(): KoaMiddleware
 }
 
+/** How an operator names an installation. */
+export interface InstallationName {
+  readonly dialect: DialectId
+  /** HipChat `oauthId`. */
+  readonly id: string
+  /** Key of the add-on where it is not the app's own. */
+  readonly addon?: string
+}
+
 export interface App extends Mountable {
   readonly key: string
   readonly baseUrl: string
@@ -62,15 +71,12 @@ export interface App extends Mountable {
   /** SQL on your own protected tables, bound to the current tenant. */
   readonly sql: TenantSql
   /** Runs `work` bound to an installation, from a script or a timer. @throws ERR_TENANT_UNKNOWN, ERR_TENANT_DISABLED */
-  runAs<T>(
-    installation: { readonly dialect: DialectId; readonly id: string },
-    work: (context: TenantContext) => Promise<T>,
-  ): Promise<T>
+  runAs<T>(installation: InstallationName, work: (context: TenantContext) => Promise<T>): Promise<T>
   /**
    * An operator's switch: a disabled installation is refused everywhere, and everything of it stops, until it is enabled.
    * Resolves when no process can still accept the old state. @throws ERR_INSTALLATION_UNKNOWN
    */
-  setEnabled(installation: { readonly dialect: DialectId; readonly id: string }, enabled: boolean): Promise<void>
+  setEnabled(installation: InstallationName, enabled: boolean): Promise<void>
   /** Resolves when the store answers; what a health check asks. @throws ERR_STORE_UNAVAILABLE */
   ready(): Promise<void>
   /**
@@ -196,8 +202,8 @@ async function assemble(
   await dispatcher.start()
   retention.start()
 
-  const keyOf = ({ dialect, id }: { readonly dialect: DialectId; readonly id: string }): IdentityKey => ({
-    app: spec.key,
+  const keyOf = ({ dialect, id, addon = spec.key }: InstallationName): IdentityKey => ({
+    app: addon,
     environment: spec.environment,
     dialect,
     externalId: id,

@@ -1,6 +1,6 @@
 /** Public exports of `partywall`. A bare import loads what every app needs and no more; other parts have subpaths. */
 
-export { type App, createApp, type HipchatApp, type HipchatOptions } from './app.ts'
+export { type App, createApp, type HipchatApp, type HipchatOptions, type InstallationName } from './app.ts'
 export type { AppOptions } from './configuration.ts'
 export { currentContext, type TenantContext } from './core/context.ts'
 export type { AppSpec } from './core/dialect.ts'
@@ -15,6 +15,7 @@ export type {
   HipchatPageContext,
   HipchatRequestServices,
   HipchatWebhookContext,
+  TenantServices,
 } from './dialects/hipchat/handler-context.ts'
 export type { HipchatTenant } from './dialects/hipchat/tenant.ts'
 export type { RoomClient, TenantClient } from './dialects/hipchat/tenant-client.ts'

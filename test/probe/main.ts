@@ -35,8 +35,7 @@ console.log(JSON.stringify({ event: 'probe-listening', url: server.url, pid: pro
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.once(signal, async () => {
-    await server.close()
-    await app.close(2500)
+    await Promise.all([server.close(), app.close()])
     process.exit(0)
   })
 }

@@ -11,7 +11,7 @@ import type { JsonObject } from '../../core/tenant.ts'
 import type { Guard, Route, RoutedRequest } from '../../http/view.ts'
 import { jsonAnswer } from './answers.ts'
 import { buildDescriptor } from './descriptor.ts'
-import { createServices, extend, type HipchatLifecycleContext } from './handler-context.ts'
+import { createServices, extend, type HipchatLifecycleContext, type TenantServices } from './handler-context.ts'
 import { handleInstall } from './install.ts'
 import { type HipchatAddonOptions, readOptions } from './options.ts'
 import { guardRequest, type PageHandler, type PublicPageHandler, servePage, servePublicPage } from './pages.ts'
@@ -52,6 +52,11 @@ export interface HipchatAddon {
   page(path: string, handler: PageHandler, options?: PageOptions & { readonly public?: false }): HipchatAddon
   /** Open to anybody, no tenant. */
   page(path: string, handler: PublicPageHandler, options: PageOptions & { readonly public: true }): HipchatAddon
+  /**
+   * The tenant's services for a context of your own making: in a job, or inside `app.runAs`.
+   * @throws TypeError for a context of another add-on or dialect
+   */
+  services(context: TenantContext): TenantServices
   /** For adapters: proves the tenant of a request of the app's own routes. */
   guard(): Guard
   /** No builder call after this. The first request does the same. */
@@ -144,6 +149,12 @@ export function createHipchatAddon(options: HipchatAddonOptions, ports: DialectD
           ? servePublicPage(request, handler as PublicPageHandler, deps)
           : servePage(request, handler as PageHandler, deps)
       return change(() => pages.push(route(pageOptions.method ?? 'GET', settings.prefix + path, serve)))
+    },
+    services(context) {
+      const { app, dialect } = context.identity
+      if (dialect !== 'hipchat' || app !== settings.key)
+        throw new TypeError(`this context belongs to ${dialect} ${app}`)
+      return createServices(context, undefined, deps)
     },
     guard: () => view => {
       isFrozen = true

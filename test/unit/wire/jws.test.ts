@@ -285,3 +285,22 @@ test('what decoding returns stays as it is when the next token is decoded', () =
   assert.deepEqual(first.signature, copy)
   assert.deepEqual(first.claims, claims)
 })
+
+test('B 20: a key id of any spelling leads nowhere: no key is looked up by it', () => {
+  for (const kid of [
+    '../../etc/passwd',
+    'https://evil.example/key',
+    'a b',
+    '',
+    'x'.repeat(2_000),
+    7,
+    null,
+    {},
+    ['k'],
+  ]) {
+    const token = signHs256({ typ: 'JWT', kid }, claims, secret)
+    verifyJws(token, { algorithm: 'HS256', key: secret })
+    assert.deepEqual(decodeJws(token).claims, claims)
+    refuses(() => verifyJws(token, { algorithm: 'HS256', key: 'another secret entirely' }), 'ERR_TOKEN_SIGNATURE')
+  }
+})
