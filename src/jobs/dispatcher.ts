@@ -10,12 +10,12 @@ import type { Binder } from '../core/dialect.ts'
 import { identityUid, newRowId, type TenantUid, tenantUid } from '../core/ids.ts'
 import type { HandlerTable, Logger, Registry } from '../core/ports.ts'
 import { within } from '../core/shutdown.ts'
-import type { Database, Listener, Parameter, Row, Statement } from '../postgres/database.ts'
+import type { Database, Listener, Row } from '../postgres/database.ts'
 import { textArray } from '../postgres/parameters.ts'
-import { executeWork, type HeldWork, type Outcome } from './execution.ts'
+import { executeWork, type HeldWork } from './execution.ts'
 import { createFairQueue, type Place, WAITING_FACTOR } from './fair-queue.ts'
-import { backoffOf, type JobSettings } from './settings.ts'
-import { createSharedCommit } from './shared-commit.ts'
+import { createOutcomes } from './outcomes.ts'
+import type { JobSettings } from './settings.ts'
 import { HOLD_PROCESS, IS_PROCESS_GONE, WORK_STATEMENTS, type WorkTable } from './work-tables.ts'
 
 export interface Dispatcher {
@@ -47,21 +47,20 @@ const FIRST = '00000000-0000-0000-0000-000000000000'
 const TENANTS_PER_ROUND = 64
 /** Rows of one tenant that are taken over at a time however full the memory is. */
 const LEAST_SHARE = 4
-/** What is lost with the operating system is done again; a process that dies loses nothing of it. */
-const LAZY_COMMIT: Statement = {
-  name: 'work_lazy_commit',
-  text: "select set_config('synchronous_commit', 'off', true)",
-}
-
 export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const { database, settings, logger } = deps
   const processId = newRowId()
-  const outcomes = createSharedCommit(database.app, {
-    lanes: 1,
-    maxMembers: 128,
-    maxWaiting: 100_000,
-    opening: [[LAZY_COMMIT, []]],
+  const outcomes = createOutcomes({
+    pool: database.app,
+    processId,
+    settings,
+    logger,
+    random: deps.random,
+    onAgain: lookSoon,
+    isClosing: () => closing,
   })
+  /** What this process has in memory: only that is kept alive. A row that got lost on the way is due when its lease ends. */
+  const held = new Map<string, HeldWork>()
   /** Where a walk over the tenants was cut short; none: it begins with the first. */
   const cursors = new Map<WorkTable, string>()
   /** Tenants that have (perhaps) more in the database than was taken over. */
@@ -91,31 +90,8 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const isMemoryFull = () => queue.waiting >= settings.concurrency * WAITING_FACTOR
 
   async function settle(work: HeldWork): Promise<void> {
-    const outcome = await executeWork(work, { ...deps, handlerTimeoutMs: settings.handlerTimeoutMs })
-    try {
-      await outcomes.run(work.tenant, [outcomeStatement(work, outcome)])
-    } catch (error) {
-      // The row stays ours until its lease ends, then it is due again: at least once.
-      logger.warn('work-outcome-not-written', { tenant: work.tenant, id: work.id, error })
-    }
-  }
-
-  function outcomeStatement(work: HeldWork, outcome: Outcome): readonly [Statement, readonly Parameter[]] {
-    const statements = WORK_STATEMENTS[work.table]
-    if (outcome.kind === 'done') return [statements.finish, [work.id, processId]]
-    const attempt = work.attempts + 1
-    const dead = outcome.kind === 'dead' || (outcome.kind === 'again' && attempt >= settings.maxAttempts)
-    const waitSeconds =
-      outcome.kind === 'later' ? outcome.waitSeconds : backoffOf(settings, attempt, deps.random()) / 1000
-    logger[dead ? 'error' : 'warn'](dead ? 'work-dead' : 'work-failed', {
-      tenant: work.tenant,
-      id: work.id,
-      handler: work.handler,
-      attempt,
-      error: outcome.error,
-    })
-    if (!dead) lookSoon(waitSeconds * 1000 + 5)
-    return [statements.fail, [work.id, processId, dead ? null : String(waitSeconds), describeError(outcome.error)]]
+    await outcomes.write(work, await executeWork(work, { ...deps, handlerTimeoutMs: settings.handlerTimeoutMs }))
+    held.delete(work.id)
   }
 
   function lookSoon(waitMs = 0): void {
@@ -202,33 +178,37 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     const found = await database.app.query(tenant, WORK_STATEMENTS[table].payloads, [textArray(ids)])
     if (closing) return
     const payloads = new Map(found.map(([id, payload]) => [id ?? '', payload ?? 'null']))
-    for (const [, id, identity, handler, attempts] of rows) {
+    for (const [, id, identity, handler, attempts, maxAttempts] of rows) {
       const payload = payloads.get(id ?? '')
       if (payload === undefined) continue
-      queue.push(tenant, {
+      const work: HeldWork = {
         table,
         tenant,
         id: id ?? '',
         identity: identityUid(identity ?? ''),
         handler: handler ?? '',
         attempts: Number(attempts),
+        maxAttempts: Number(maxAttempts ?? settings.maxAttempts),
         payload,
-      })
+      }
+      held.set(work.id, work)
+      queue.push(tenant, work)
     }
   }
 
-  /** Rows of processes that are gone, or stuck beyond their lease, become due. */
+  /** Rows of processes that are known to be gone, and those whose lease has ended, become due. */
   async function reclaim(): Promise<void> {
     for (const table of TABLES) {
       const statements = WORK_STATEMENTS[table]
       const owners = (await database.jobs.query(statements.owners, [])).map(([owner]) => owner ?? FIRST)
-      const living = [processId]
+      // Not "all but the living": who takes its first row meanwhile is not among the owners, and lives.
+      const gone: string[] = []
       for (const owner of owners) {
         if (owner === processId) continue
         const [row] = await database.jobs.query(IS_PROCESS_GONE, [owner])
-        if (row?.[0] !== 't') living.push(owner)
+        if (row?.[0] === 't') gone.push(owner)
       }
-      if (owners.some(owner => owner !== processId)) await database.jobs.query(statements.reclaim, [textArray(living)])
+      if (owners.length > 0) await database.jobs.query(statements.reclaim, [textArray(gone)])
     }
   }
 
@@ -260,7 +240,13 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   async function beat(): Promise<void> {
     try {
       for (const table of TABLES) {
-        await database.jobs.query(WORK_STATEMENTS[table].beat, [processId, String(settings.leaseSeconds)])
+        const kept = [...held.values()].filter(work => work.table === table)
+        await database.jobs.query(WORK_STATEMENTS[table].beat, [
+          textArray(kept.map(work => work.tenant)),
+          textArray(kept.map(work => work.id)),
+          processId,
+          String(settings.leaseSeconds),
+        ])
         await database.jobs.query(WORK_STATEMENTS[table].sweep, [])
       }
     } catch (error) {
@@ -278,7 +264,15 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     reserve(tenant) {
       // Behind those of this tenant that wait in the database, or they would wait as long as new ones come.
       if (closing || session === undefined || left.inbox.has(tenant)) return undefined
-      return queue.reserve(tenant)
+      const place = queue.reserve(tenant)
+      if (place === undefined) return undefined
+      return {
+        cancel: place.cancel,
+        fill(work) {
+          held.set(work.id, work)
+          place.fill(work)
+        },
+      }
     },
     lookSoon,
     async close(graceMs) {
@@ -292,11 +286,4 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       session = undefined
     },
   }
-}
-
-/** For the dead letter's row: what went wrong, short, never a body. */
-function describeError(error: unknown): string {
-  const code = typeof error === 'object' && error !== null && 'code' in error ? `${String(error.code)}: ` : ''
-  const message = error instanceof Error ? error.message : String(error)
-  return `${code}${message}`.slice(0, 500)
 }

@@ -20,6 +20,7 @@ export interface HeldWork {
   readonly handler: string
   /** Attempts made before this one. */
   readonly attempts: number
+  readonly maxAttempts: number
   /** JSON text. */
   readonly payload: string
 }

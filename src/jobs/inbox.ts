@@ -10,6 +10,7 @@ import type { Clock, Delivery, Inbox } from '../core/ports.ts'
 import type { Database, Statement } from '../postgres/database.ts'
 import { bytea, timestamp } from '../postgres/parameters.ts'
 import type { Dispatcher } from './dispatcher.ts'
+import { describeError } from './outcomes.ts'
 import type { JobSettings } from './settings.ts'
 import { createSharedCommit } from './shared-commit.ts'
 
@@ -67,6 +68,7 @@ export function createInbox(deps: {
           identity: context.identity.uid,
           handler: delivery.handler,
           attempts: 0,
+          maxAttempts: settings.maxAttempts,
           payload: delivery.payload,
         })
       }
@@ -75,7 +77,6 @@ export function createInbox(deps: {
 
     async bury(context, work) {
       const id = newRowId()
-      const message = work.error instanceof Error ? work.error.message : String(work.error)
       await database.app.query(context.tenantUid, BURY, [
         context.tenantUid,
         id,
@@ -83,7 +84,7 @@ export function createInbox(deps: {
         work.handler,
         bytea(Buffer.from(id)),
         work.payload,
-        message.slice(0, 500),
+        describeError(work.error),
       ])
     },
 

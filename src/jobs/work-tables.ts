@@ -18,20 +18,20 @@ export interface WorkStatements {
   readonly payloads: Statement
   /** $1 id, $2 owner: done; the payload goes, the keys stay until `keep_until`. */
   readonly finish: Statement
-  /** $1 id, $2 owner, $3 seconds until the next attempt or null for dead, $4 error text. */
+  /** $1 id, $2 owner, $3 seconds until the next attempt or null for dead, $4 error text, $5 attempts to count. */
   readonly fail: Statement
   /** $1 tenant to start after, $2 how many at most: tenants with due rows, in order. */
   readonly waiting: Statement
   /**
    * $1 tenants, $2 rows of each at most, $3 handlers, $4 owner, $5 lease seconds:
-   * (tenant_id, id, identity_uid, handler, attempts) of what this process holds now.
+   * (tenant_id, id, identity_uid, handler, attempts, attempts allowed or null) of what this process holds now.
    */
   readonly claim: Statement
-  /** $1 owners that live: rows of any other owner, or whose lease has ended, are due again. */
+  /** $1 owners that are gone: their rows, and those whose lease has ended, are due again. */
   readonly reclaim: Statement
   /** Distinct owners of running rows. */
   readonly owners: Statement
-  /** $1 owner, $2 lease seconds: keeps what this process holds. */
+  /** $1 tenants, $2 ids, $3 owner, $4 lease seconds: keeps these rows. */
   readonly beat: Statement
   /** Removes finished rows whose keys need not be kept, 1,000 at a time. */
   readonly sweep: Statement
@@ -39,6 +39,7 @@ export interface WorkStatements {
 
 function statementsFor(name: WorkTable): WorkStatements {
   const table = `pw.${name}`
+  const maxAttempts = name === 'job' ? 'held.max_attempts' : 'null'
   const keep = name === 'job' ? ", keep_until = now() + interval '1 day'" : ''
   return {
     payloads: {
@@ -54,7 +55,7 @@ function statementsFor(name: WorkTable): WorkStatements {
     fail: {
       name: `${name}_fail`,
       text: `update ${table} set state = case when $3::float8 is null then 'dead' else 'due' end,
-                run_at = now() + make_interval(secs => coalesce($3::float8, 0)), attempts = attempts + 1, last_error = $4,
+                run_at = now() + make_interval(secs => coalesce($3::float8, 0)), attempts = attempts + $5::int, last_error = $4,
                 finished_at = case when $3::float8 is null then now() end, lease_owner = null, lease_until = null
               where id = $1::uuid and lease_owner = $2::uuid`,
     },
@@ -77,13 +78,13 @@ function statementsFor(name: WorkTable): WorkStatements {
                and handler = any($3::text[]) order by run_at limit $2::int for update skip locked) due)
         update ${table} held set state = 'running', lease_owner = $4::uuid, lease_until = now() + make_interval(secs => $5::float8)
           from picked where held.tenant_id = picked.tenant_id and held.id = picked.id
-        returning held.tenant_id, held.id, held.identity_uid, held.handler, held.attempts`,
+        returning held.tenant_id, held.id, held.identity_uid, held.handler, held.attempts, ${maxAttempts}`,
     },
     reclaim: {
       name: `${name}_reclaim`,
       text: `with lost as (
           select tenant_id, id from ${table}
-           where state = 'running' and (lease_until < now() or lease_owner <> all($1::uuid[])) for update skip locked)
+           where state = 'running' and (lease_until < now() or lease_owner = any($1::uuid[])) for update skip locked)
         update ${table} held set state = 'due', lease_owner = null, lease_until = null, run_at = least(run_at, now())
           from lost where held.tenant_id = lost.tenant_id and held.id = lost.id`,
     },
@@ -91,8 +92,10 @@ function statementsFor(name: WorkTable): WorkStatements {
     beat: {
       name: `${name}_beat`,
       text: `with own as (
-          select tenant_id, id from ${table} where state = 'running' and lease_owner = $1::uuid for update skip locked)
-        update ${table} held set lease_until = now() + make_interval(secs => $2::float8)
+          select kept.tenant_id, kept.id from unnest($1::uuid[], $2::uuid[]) as wanted (tenant_id, id)
+            join ${table} kept on kept.tenant_id = wanted.tenant_id and kept.id = wanted.id
+           where kept.lease_owner = $3::uuid for update of kept skip locked)
+        update ${table} held set lease_until = now() + make_interval(secs => $4::float8)
           from own where held.tenant_id = own.tenant_id and held.id = own.id`,
     },
     sweep: {

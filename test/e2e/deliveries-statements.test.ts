@@ -19,7 +19,7 @@ const BIND = `select set_config('pw.tenant_id', $1, true), set_config('pw.bound_
 const BY_ID: readonly [keyof WorkStatements, readonly string[]][] = [
   ['payloads', [`'{}'`]],
   ['finish', ['null', 'null']],
-  ['fail', ['null', 'null', '1', `'failed'`]],
+  ['fail', ['null', 'null', '1', `'failed'`, '1']],
 ]
 
 test('rows named by their ids are found by the primary key, also while the table is empty', async () => {
@@ -45,11 +45,14 @@ test('rows named by their ids are found by the primary key, also while the table
 test('a heartbeat and a look for lost work wait for no row that is just being ended', async () => {
   const owner = newRowId()
   const ids = { locked: newRowId(), free: newRowId() }
+  const tenants: string[] = []
   for (const id of Object.values(ids)) {
+    const tenant = newTenantUid()
+    tenants.push(tenant)
     await made.admin(
       `insert into pw.inbox (tenant_id, id, identity_uid, handler, retry_key, payload, state, lease_owner, lease_until, keep_until)
        values ($1, $2::uuid, $1, 'test', convert_to($2::text, 'utf8'), '{}', 'running', $3, now() - interval '1 minute', now())`,
-      [newTenantUid(), id, owner],
+      [tenant, id, owner],
     )
   }
   const ending = new pg.Client({ connectionString: made.urls.admin })
@@ -61,10 +64,10 @@ test('a heartbeat and a look for lost work wait for no row that is just being en
     const stateOf = async (id: string) =>
       (await made.admin('select state, lease_until > now() as is_kept from pw.inbox where id = $1', [id]))[0]
     // Were one of them to wait, the statement's time limit would end it with an error.
-    await made.database.jobs.query(beat, [owner, '60'])
+    await made.database.jobs.query(beat, [textArray(tenants), textArray(Object.values(ids)), owner, '60'])
     assert.deepEqual(await stateOf(ids.free), { state: 'running', is_kept: true })
     assert.deepEqual(await stateOf(ids.locked), { state: 'running', is_kept: false })
-    await made.database.jobs.query(reclaim, [textArray([newRowId()])])
+    await made.database.jobs.query(reclaim, [textArray([owner])])
     assert.equal((await stateOf(ids.free))?.state, 'due')
     assert.equal((await stateOf(ids.locked))?.state, 'running')
   } finally {

@@ -8,7 +8,7 @@ import { type AppWorld, ask, cleanupOfFile, codeOf, createAppWorld, deliver, fre
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { eventually } from '../support/processes.ts'
 
-const WAYS = ['throw', 'nothing', 'frozen', 'reject', 'later'] as const
+const WAYS = ['throw', 'nothing', 'frozen', 'reject', 'later', 'unprintable'] as const
 
 const file = cleanupOfFile()
 let database: TestDatabase
@@ -61,6 +61,14 @@ for (const how of WAYS) {
     await goesOn(installation)
   })
 }
+
+test('D 44: a job has as many attempts as it was given', async () => {
+  const installation = await world.install()
+  const made = await ask(app.url, '/job?how=throw&attempts=1', freshToken(installation), { method: 'POST' })
+  assert.equal(made.status, 200, JSON.stringify(made))
+  await isDead(installation, 'job', 'tell')
+  assert.equal(app.told({ event: 'job', tenant: installation.oauthId }).length, 1)
+})
 
 test('H 86, D 44: a handler that never ends is given up after its time', async () => {
   const installation = await world.install()

@@ -78,15 +78,18 @@ for (const trouble of ['refuse', 'hold'] as const) {
   test(`H 88: while the store ${how}: 503, no false 2xx; afterwards all is well without a restart`, async t => {
     const { world, proxy, database } = await createStage(t)
     const app = await world.start()
-    app.tell('open')
     const [installation, leaves] = [await world.install(), await world.install()]
-    const names = ['before', 'while', 'after']
+    const names = ['before', 'in the middle', 'while', 'after']
     const send = (name: string) => deliver(app.url, installation, '/work', installation.signRequest({ jti: name }))
     assert.equal((await send('before')).status, 204)
     await app.event({ event: 'ended', tenant: installation.oauthId })
     await ask(app.url, '/note?text=kept', freshToken(installation), { method: 'POST' })
+    const middle = installation.signRequest({ jti: 'in the middle' })
+    assert.equal((await deliver(app.url, installation, '/work hold', middle)).status, 204)
+    await eventually('two have begun', () => app.told({ event: 'started' }).length === 2)
 
     proxy[trouble]()
+    app.tell('open')
     const room = world.group.createRoom({ name: 'Meanwhile' })
     const [page, write, delivery, arrives, left] = await Promise.all([
       ask(app.url, '/note', freshToken(installation)),
