@@ -52,7 +52,10 @@ for (const [family, expected] of Object.entries(ROWS)) {
 }
 
 test('the bench refuses what it does not know, and says what it takes', async () => {
-  for (const wrong of [['--rounds', '0'], ['--only', 'toString']]) {
+  for (const wrong of [
+    ['--rounds', '0'],
+    ['--only', 'toString'],
+  ]) {
     const { code, stdout, stderr } = await bench(wrong)
     assert.equal(code, 2, wrong.join(' '))
     assert.equal(stdout, '')
