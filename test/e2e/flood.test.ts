@@ -31,7 +31,7 @@ before(async () => {
   file.after(() => database.close())
   world = await createAppWorld(file, { urls: database.urls })
   // Limits per tenant have tests of their own; here one tenant's deliveries come as fast as they can.
-  const limits = { inFlight: 1000, perSecond: 1e6, burst: 1e6 }
+  const limits = { inFlight: 1000, perSecond: 1e6, burst: 1e6, refusedPerSecond: 20, refusedBurst: 100 }
   app = await world.start({ limits })
 })
 
