@@ -71,11 +71,16 @@ test('withTenants installs an add-on in tenants that share nothing, and takes it
     assert.equal(await read(one.installation.pageUrl('/panel')), 1)
     assert.equal(await read(other.installation.pageUrl('/panel')), 0)
     const visitsOf = (id: string) =>
-      greeter.app.runAs({ dialect: 'hipchat', id }, context => greeter.addon.services(context).tenantStore.get('visits'))
+      greeter.app.runAs({ dialect: 'hipchat', id }, context =>
+        greeter.addon.services(context).tenantStore.get('visits'),
+      )
     assert.equal(await visitsOf(one.installation.oauthId), 1)
     assert.equal(await visitsOf(other.installation.oauthId), undefined)
     const elsewhere = { dialect: 'hipchat', id: one.installation.oauthId, addon: 'com.example.other' } as const
-    await assert.rejects(greeter.app.runAs(elsewhere, async () => undefined), { code: 'ERR_TENANT_UNKNOWN' })
+    await assert.rejects(
+      greeter.app.runAs(elsewhere, async () => undefined),
+      { code: 'ERR_TENANT_UNKNOWN' },
+    )
   })
   assert.equal(host.installations.length, 3, 'those of the scenario')
 })
