@@ -50,7 +50,8 @@ function runTests(tapFile: string): Promise<number> {
         'tsx',
         '--test',
         `--test-concurrency=${values.concurrency}`,
-        '--test-timeout=300000',
+        // Of a whole file: the rounds of the gate take longer.
+        `--test-timeout=${process.env.PARTYWALL_SCALE === 'ci' ? 1_500_000 : 300_000}`,
       ],
       ...['--test-reporter=spec', '--test-reporter-destination=stdout'],
       ...['--test-reporter=tap', `--test-reporter-destination=${tapFile}`],

@@ -15,6 +15,7 @@ import { findPgbouncer, type Pooler, startPgbouncer } from '../support/pgbouncer
 import { randomStatement, SCHEMA, seedStatements } from '../support/random-sql.ts'
 import { createTcpProxy, type TcpProxy, targetOf } from '../support/tcp-proxy.ts'
 
+const passwordOf = (url: string): string => decodeURIComponent(new URL(url).password)
 const ROUNDS = process.env.PARTYWALL_SCALE === 'ci' ? 2_000 : 240
 const SERVERS = (process.env.PARTYWALL_TEST_ADMIN_URLS ?? process.env.PARTYWALL_TEST_ADMIN_URL ?? '')
   .split(',')
@@ -45,9 +46,9 @@ SERVERS.forEach((server, index) => {
     proxy = await createTcpProxy(targetOf(both.urls.app))
     if (pgbouncer !== undefined) {
       pooler = await startPgbouncer(pgbouncer, proxy.port, {
-        pw_app: 'test-app',
-        pw_system: 'test-system',
-        pw_jobs: 'test-jobs',
+        pw_app: passwordOf(both.urls.app),
+        pw_system: passwordOf(both.urls.system),
+        pw_jobs: passwordOf(both.urls.jobs),
       })
     }
   })
