@@ -16,6 +16,7 @@ import { scramVerifier } from '../../src/postgres/roles.ts'
 import { versionWarning } from '../../src/postgres/server-version.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { rejection } from '../support/errors.ts'
+import { rolePasswords } from '../support/role-passwords.ts'
 
 let testDatabase: TestDatabase
 let folder: string
@@ -162,7 +163,7 @@ test('preparing again changes nothing, keeps passwords, and says so', async () =
 test('several processes may prepare one database at once', async () => {
   const database = `pwt_${newTenantUid().replaceAll('-', '').slice(-16)}`
   const { admin } = testDatabase.urls
-  const passwords = { app: 'test-app', system: 'test-system', jobs: 'test-jobs' }
+  const passwords = rolePasswords(testDatabase.urls.admin)
   try {
     const prepared = await Promise.all(
       [1, 2, 3, 4].map(() => prepareDatabase({ adminUrl: admin, database, passwords })),
