@@ -74,7 +74,8 @@ export function connectionError(error: unknown, progress: Progress): PartywallEr
   return new PartywallError('ERR_STORE_UNAVAILABLE', {
     cause: error,
     message: `the database cannot be reached: ${text(code) ?? text(message) ?? 'connection lost'}`,
-    details: { mayHaveRun: progress === 'sent' },
+    // Where the server itself refused the login, its state says why: start-up tells "not prepared" by it.
+    details: { mayHaveRun: progress === 'sent', sqlState: sqlStateOf(error) },
     retryAfterSeconds: 1,
   })
 }

@@ -14,6 +14,7 @@ import { openDatabase } from '../../src/postgres/open.ts'
 import { MIGRATIONS_FOLDER, prepareDatabase } from '../../src/postgres/prepare.ts'
 import { scramVerifier } from '../../src/postgres/roles.ts'
 import { versionWarning } from '../../src/postgres/server-version.ts'
+import { checkDatabase } from '../../src/postgres/start-check.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { rejection } from '../support/errors.ts'
 import { rolePasswords } from '../support/role-passwords.ts'
@@ -284,6 +285,23 @@ test('F 61: the public lost temporary tables, activity of others, statistics and
 test('F 64: servers without the fixes for known flaws give a warning', () => {
   for (const version of [150_008, 160_004, 170_000]) assert.match(versionWarning(version) ?? '', /upgrade to/)
   for (const version of [150_009, 150_018, 160_005, 170_001, 180_000]) assert.equal(versionWarning(version), undefined)
+})
+
+test('F 64: the warning is given at the start', async () => {
+  const warnings: unknown[] = []
+  const warn = (event: string, fields?: object) => warnings.push({ event, ...fields })
+  const logger = { debug: () => undefined, info: () => undefined, warn, error: () => undefined }
+  const { database } = testDatabase
+  const query: typeof database.system.query = async (statement, values) =>
+    statement.text.includes('server_version_num') ? [['170000']] : database.system.query(statement, values)
+  await checkDatabase({ ...database, app: database.app, system: { ...database.system, query } }, logger)
+  assert.equal((warnings[0] as { event?: string } | undefined)?.event, 'database.version-flawed')
+})
+
+test('a login that the server does not know says that the database is not prepared', async () => {
+  const app = withLogin(testDatabase.urls.app, { user: 'pw_nobody', password: 'none' })
+  const system = withLogin(testDatabase.urls.system, { user: 'pw_nobody', password: 'none' })
+  await rejection(openDatabase({ urls: { ...testDatabase.urls, app, system } }), 'ERR_DATABASE_NOT_PREPARED')
 })
 
 test('URLs: two of three logins, a wrong mode or no URL at all are configuration errors that show no password', async () => {
