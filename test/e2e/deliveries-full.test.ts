@@ -3,15 +3,15 @@ import assert from 'node:assert/strict'
 import { createHash, randomUUID } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { createBinder } from '../../src/core/bind.ts'
-import { newIdentityUid, newTenantUid } from '../../src/core/ids.ts'
 import type { Registry } from '../../src/core/ports.ts'
 import { systemClock } from '../../src/core/system.ts'
-import { type IdentityRecord, IdentitySecrets } from '../../src/core/tenant.ts'
+import type { IdentityRecord } from '../../src/core/tenant.ts'
 import { createDispatcher } from '../../src/jobs/dispatcher.ts'
 import { createHandlerTable } from '../../src/jobs/handlers.ts'
 import { createInbox } from '../../src/jobs/inbox.ts'
 import { JOB_SETTINGS } from '../../src/jobs/settings.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { newIdentityRecord } from '../support/identity.ts'
 
 let made: TestDatabase
 before(async () => {
@@ -22,7 +22,7 @@ after(() => made.close())
 const nothing = (): void => undefined
 
 test('with the memory full the loop stays free, deliveries are accepted, and all run once there is room', async () => {
-  const identities = Array.from({ length: 40 }, newIdentity)
+  const identities = Array.from({ length: 40 }, newIdentityRecord)
   const registry: Pick<Registry, 'findByUid' | 'isCurrent' | 'onRevoked' | 'onLapsed'> = {
     findByUid: async (_tenant, uid) => identities.find(identity => identity.uid === uid),
     isCurrent: () => true,
@@ -68,23 +68,3 @@ test('with the memory full the loop stays free, deliveries are accepted, and all
   await dispatcher.close(1_000)
   binder.close()
 })
-
-function newIdentity(): IdentityRecord {
-  return {
-    app: 'test',
-    environment: 'test',
-    dialect: 'hipchat',
-    externalId: randomUUID(),
-    host: 'host.test',
-    uid: newIdentityUid(),
-    tenantUid: newTenantUid(),
-    state: 'installed',
-    version: 1,
-    secretVersion: 1,
-    orderedAt: 0,
-    attributes: {},
-    region: 'global',
-    hold: 'none',
-    secrets: new IdentitySecrets(new Map()),
-  }
-}

@@ -1,13 +1,12 @@
 // The durable inbox and the dispatcher on a real database. The registry is a table of this test: what is under test here
 // takes identities as given.
 import assert from 'node:assert/strict'
-import { createHash, randomUUID } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { createBinder } from '../../src/core/bind.ts'
 import { currentContext } from '../../src/core/context.ts'
-import { newIdentityUid, newTenantUid } from '../../src/core/ids.ts'
 import type { Delivery, WorkHandler } from '../../src/core/ports.ts'
-import { type IdentityRecord, IdentitySecrets } from '../../src/core/tenant.ts'
+import type { IdentityRecord } from '../../src/core/tenant.ts'
 import { createDeadLetters } from '../../src/jobs/dead-letters.ts'
 import { createDispatcher } from '../../src/jobs/dispatcher.ts'
 import { createHandlerTable } from '../../src/jobs/handlers.ts'
@@ -16,6 +15,7 @@ import { createJobs } from '../../src/jobs/jobs.ts'
 import { createScheduleFirer } from '../../src/jobs/schedules.ts'
 import { JOB_SETTINGS, type JobSettings } from '../../src/jobs/settings.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { newIdentityRecord } from '../support/identity.ts'
 
 let database: TestDatabase
 const identities = new Map<string, IdentityRecord>()
@@ -31,23 +31,7 @@ function ignore(): void {
 }
 
 function newIdentity(): IdentityRecord {
-  const identity: IdentityRecord = {
-    app: 'test',
-    environment: 'test',
-    dialect: 'hipchat',
-    externalId: randomUUID(),
-    host: 'host.test',
-    uid: newIdentityUid(),
-    tenantUid: newTenantUid(),
-    state: 'installed',
-    version: 1,
-    secretVersion: 1,
-    orderedAt: 0,
-    attributes: {},
-    region: 'global',
-    hold: 'none',
-    secrets: new IdentitySecrets(new Map()),
-  }
+  const identity = newIdentityRecord()
   identities.set(identity.uid, identity)
   return identity
 }
