@@ -8,7 +8,7 @@
 import pg from 'pg'
 import { PartywallError } from '../core/errors.ts'
 import type { Parameter, Statement } from './database.ts'
-import { connectionError, sqlStateOf, timeoutError } from './errors.ts'
+import { connectionError, isFatal, sqlStateOf, timeoutError } from './errors.ts'
 import { type Carrier, Group, type GroupResult } from './group.ts'
 import { bindExecuteMessage, bindMessage, DESCRIBE_PORTAL, EXECUTE, parseMessage, SYNC } from './messages.ts'
 
@@ -159,7 +159,7 @@ export class Connection implements Carrier {
 
   settled(group: Group, reason: unknown): void {
     this.#inFlight.delete(group)
-    if (reason !== undefined && this.#endsWith(sqlStateOf(reason))) this.retire()
+    if (reason !== undefined && (isFatal(reason) || this.#endsWith(sqlStateOf(reason)))) this.retire()
     if (this.#state === 'retiring' && this.#inFlight.size === 0) {
       this.destroy(connectionError(new Error('connection retired'), 'not-sent'))
     }

@@ -50,6 +50,17 @@ export function sqlStateOf(error: unknown): string | undefined {
 }
 
 /**
+ * Whether the server ends the connection after this report. Its good-bye arrives before the end of the stream does, and
+ * what is sent in between is lost.
+ */
+export function isFatal(error: unknown): boolean {
+  if (isPartywallError(error)) return false
+  const { severity } = reported(error)
+  // 57P: shutdown, crash, idle session; the severity is translated into the server's language, the state is not.
+  return severity === 'FATAL' || severity === 'PANIC' || sqlStateOf(error)?.startsWith('57P') === true
+}
+
+/**
  * @returns a PartywallError: ERR_STORE_UNAVAILABLE, ERR_STORE_TIMEOUT, ERR_STORE_FULL, ERR_UPDATE_CONTENTION,
  *   ERR_WALL_NOT_BOUND, ERR_TENANT_REVOKED (erased), or ERR_STATEMENT_REFUSED with `details.sqlState` for everything a statement itself caused
  */

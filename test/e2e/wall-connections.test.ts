@@ -74,6 +74,21 @@ test('F 60: a connection that is cut while a statement runs fails that statement
   await database.close()
 })
 
+test('F 60: a connection that the server says it ends is not used in the moment before it is closed', async () => {
+  const database = await throughProxy({ connections: { app: { shared: 1 } } })
+  const tenant = newTenantUid()
+  const [before] = await database.app.query(tenant, PID, [])
+  proxy.linger()
+  const running = rejection(database.app.query(tenant, SLEEP, ['30']), 'ERR_STORE_UNAVAILABLE')
+  await until(async () => (await testDatabase.admin(IS_SLEEPING)).length > 0)
+  await testDatabase.admin('select pg_terminate_backend($1)', [before?.[0] ?? ''])
+  await running
+  const [after] = await database.app.query(tenant, PID, [])
+  assert.notDeepEqual(after, before)
+  proxy.heal()
+  await database.close()
+})
+
 test('H 88: a server that hangs costs each statement the limit and no more, and is used again once it answers', async () => {
   const database = await throughProxy({ answerTimeoutMs: 300, connectTimeoutMs: 300 })
   const tenant = newTenantUid()

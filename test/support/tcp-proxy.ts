@@ -14,6 +14,8 @@ export interface TcpProxy {
   cutAfter(chunks: number, moment: 'before' | 'after'): void
   /** Passes nothing on, in either direction, and keeps connections open. */
   hold(): void
+  /** Passes everything on but the end of a connection by the server: its last words arrive, and the client still sends. */
+  linger(): void
   /** Ends every connection and refuses new ones. */
   refuse(): void
   /** Back to normal. */
@@ -31,7 +33,7 @@ export function targetOf(url: string): ProxyTarget {
   return folder === null ? { host: parsed.hostname, port } : { path: `${folder}/.s.PGSQL.${port}` }
 }
 
-type Mode = 'pass' | 'hold' | 'refuse'
+type Mode = 'pass' | 'hold' | 'linger' | 'refuse'
 
 /** @param target host and port of the server, or the path of its socket */
 export async function createTcpProxy(target: ProxyTarget): Promise<TcpProxy> {
@@ -52,9 +54,11 @@ export async function createTcpProxy(target: ProxyTarget): Promise<TcpProxy> {
       socket.on('error', () => socket.destroy())
     }
     client.on('close', () => upstream.destroy())
-    upstream.on('close', () => client.destroy())
+    upstream.on('close', () => {
+      if (mode !== 'linger') client.destroy()
+    })
     client.on('data', chunk => {
-      if (mode !== 'pass') return
+      if (mode === 'hold') return
       passed++
       if (cut?.at === passed) {
         const { moment } = cut
@@ -72,7 +76,7 @@ export async function createTcpProxy(target: ProxyTarget): Promise<TcpProxy> {
       upstream.write(chunk)
     })
     upstream.on('data', chunk => {
-      if (mode === 'pass' && !client.destroyed) client.write(chunk)
+      if (mode !== 'hold' && !client.destroyed) client.write(chunk)
     })
   })
   server.listen(0, '127.0.0.1')
@@ -89,6 +93,9 @@ export async function createTcpProxy(target: ProxyTarget): Promise<TcpProxy> {
     },
     hold() {
       mode = 'hold'
+    },
+    linger() {
+      mode = 'linger'
     },
     refuse() {
       mode = 'refuse'
