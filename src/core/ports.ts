@@ -3,6 +3,7 @@
  * `app.ts` hands them out. Nothing here has behaviour.
  */
 
+import type { KeyObject } from 'node:crypto'
 import type { TenantContext } from './context.ts'
 import type { IdentityUid, TenantUid } from './ids.ts'
 import type { IdentityKey, IdentityRecord, JsonObject, JsonValue } from './tenant.ts'
@@ -166,6 +167,16 @@ export interface OutboundResponse {
 export interface Outbound {
   /** @throws ERR_OUTBOUND_URL, ERR_OUTBOUND_REFUSED, ERR_OUTBOUND_UNREACHABLE, ERR_OUTBOUND_TIMEOUT, ERR_OUTBOUND_TOO_LARGE */
   request(request: OutboundRequest): Promise<OutboundResponse>
+}
+
+/** Public keys of a host's signatures. Implemented by `http/key-source`. */
+export interface KeySource {
+  /**
+   * @param id as the token names it; what is no safe id is asked for nowhere
+   * @returns `undefined` when no key server has a usable key of this id
+   * @throws ERR_OUTBOUND_*, ERR_HOST_RESPONSE when the key servers cannot be asked · ERR_OVERLOADED
+   */
+  find(id: string): Promise<KeyObject | undefined>
 }
 
 /** Key-encryption keys; data keys of tenants are wrapped by the current one. */
