@@ -18,7 +18,9 @@ interface Rule {
 const RULES: Readonly<Record<string, Rule>> = {
   core: { values: [] },
   wire: { values: ['core/errors'] },
-  'dialects/hipchat': { values: ['core', 'wire'], types: ['http'] },
+  'dialects/common': { values: ['core', 'wire'], types: ['http'] },
+  'dialects/hipchat': { values: ['core', 'wire', 'dialects/common'], types: ['http'] },
+  'dialects/connect': { values: ['core', 'wire', 'dialects/common'], types: ['http'] },
   postgres: { values: ['core'] },
   jobs: { values: ['core', 'postgres'] },
   http: { values: ['core'] },

@@ -5,8 +5,9 @@
 import { inspect } from 'node:util'
 import type { Clock } from '../../core/ports.ts'
 import { mintSession, refreshSession } from '../../wire/session-token.ts'
+import { keysOf } from '../common/prove.ts'
 import type { AddonSettings } from './options.ts'
-import { keysOf, type Principal } from './principal.ts'
+import type { Principal } from './principal.ts'
 
 /** `context` of the token, with the time zone under one name. */
 export interface AuthenticationContext {

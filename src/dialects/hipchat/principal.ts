@@ -5,15 +5,15 @@
  * work, as a wrong signature.
  */
 
-import { createSecretKey, type KeyObject } from 'node:crypto'
 import type { DialectDeps } from '../../core/dialect.ts'
-import { isPartywallError, PartywallError } from '../../core/errors.ts'
+import { PartywallError } from '../../core/errors.ts'
 import { type IdentityKey, type IdentityRecord, isLive } from '../../core/tenant.ts'
 import type { RequestView } from '../../http/view.ts'
-import { type DecodedJws, decodeJws, hs256Key, type JsonRecord, verifyJws } from '../../wire/jws.ts'
+import { type DecodedJws, decodeJws, type JsonRecord } from '../../wire/jws.ts'
 import { claimedIssuer, verifyHostToken } from '../../wire/jwt.ts'
 import { isSessionToken, type Session, verifySession } from '../../wire/session-token.ts'
 import { findToken, type TokenCarrier } from '../../wire/token-carrier.ts'
+import { keysOf, prove } from '../common/prove.ts'
 import type { AddonSettings } from './options.ts'
 
 /** Seconds are epoch seconds. */
@@ -59,13 +59,7 @@ export function authenticate(
   const jws = decodeJws(token)
   if (options.hostOnly && isSessionToken(jws)) throw new PartywallError('ERR_TOKEN_TYPE')
   const key = identityKey(deps.settings, claimedIssuer(jws.claims))
-  const cached = deps.registry.peek(key)
-  if (cached === undefined) return look(jws, key, deps)
-  try {
-    return verify(jws, cached, deps)
-  } catch (error) {
-    return lookAgain(jws, key, cached, deps, error)
-  }
+  return prove(jws, key, deps.registry, identity => verify(jws, identity, deps))
 }
 
 /** Raw query of a request target, without `?`. */
@@ -74,30 +68,6 @@ export function queryOf(target: string): string {
   if (start < 0) return ''
   const end = target.indexOf('#', start)
   return end < 0 ? target.slice(start + 1) : target.slice(start + 1, end)
-}
-
-async function look(jws: DecodedJws, key: IdentityKey, deps: PrincipalDeps): Promise<Principal> {
-  const identity = await deps.registry.find(key)
-  if (identity === undefined) throw refuseUnknown(jws)
-  try {
-    return verify(jws, identity, deps)
-  } catch (error) {
-    return lookAgain(jws, key, identity, deps, error)
-  }
-}
-
-/** The record may be older than a re-install or a return: one fresh read, which the registry limits per second. */
-async function lookAgain(
-  jws: DecodedJws,
-  key: IdentityKey,
-  seen: IdentityRecord,
-  deps: PrincipalDeps,
-  error: unknown,
-): Promise<Principal> {
-  if (!isPartywallError(error, 'ERR_TOKEN_SIGNATURE') && !isPartywallError(error, 'ERR_TENANT_DISABLED')) throw error
-  const fresh = await deps.registry.findFresh(key)
-  if (fresh === undefined || fresh.version === seen.version) throw error
-  return verify(jws, fresh, deps)
 }
 
 function verify(jws: DecodedJws, identity: IdentityRecord, deps: PrincipalDeps): Principal {
@@ -147,33 +117,4 @@ function fromSession(jws: DecodedJws, identity: IdentityRecord, { settings, cloc
     context: session.context,
     session,
   }
-}
-
-function refuseUnknown(jws: DecodedJws): PartywallError {
-  try {
-    verifyJws(jws, { algorithm: 'HS256', key: undefined })
-  } catch (error) {
-    if (isPartywallError(error)) return error
-    throw error
-  }
-  return new PartywallError('ERR_TOKEN_SIGNATURE')
-}
-
-interface Keys {
-  readonly host: KeyObject | undefined
-  readonly session: KeyObject | undefined
-}
-const keysOfIdentity = new WeakMap<IdentityRecord, Keys>()
-
-/** Key objects live as long as the record they belong to. */
-export function keysOf(identity: IdentityRecord): Keys {
-  const known = keysOfIdentity.get(identity)
-  if (known !== undefined) return known
-  const { sessionKey } = identity.secrets
-  const keys: Keys = {
-    host: hs256Key(identity.secrets.get('secret')),
-    session: sessionKey && createSecretKey(sessionKey),
-  }
-  keysOfIdentity.set(identity, keys)
-  return keys
 }
