@@ -28,10 +28,12 @@ import { createRouter, type ErrorListener } from './http/router.ts'
 import type { Answer, Guard, Mountable, Route } from './http/view.ts'
 import { createDeadLetters, type DeadLetters } from './jobs/dead-letters.ts'
 import { createDispatcher } from './jobs/dispatcher.ts'
+import { createFarewells } from './jobs/farewells.ts'
 import { createHandlerTable } from './jobs/handlers.ts'
 import { createInbox } from './jobs/inbox.ts'
 import { createJobs } from './jobs/jobs.ts'
 import { createScheduleFirer } from './jobs/schedules.ts'
+import { createFarewellTable } from './postgres/farewells.ts'
 import { keyProvider } from './postgres/keys.ts'
 import { createKv } from './postgres/kv.ts'
 import { type OpenDatabase, openDatabase } from './postgres/open.ts'
@@ -130,7 +132,7 @@ async function assemble(
   // Tenants.
   const dataKeys = createDataKeys({ keys })
   const registry = createRegistry({ database, dataKeys, clock, logger, retention: policy })
-  const binder = createBinder({ registry })
+  const binder = createBinder({ registry, logger })
   const retention = createRetention({ database, logger, clock, retention: policy })
   const tokens = createTokens({
     store: createTokenStore({ database, dataKeys }),
@@ -156,6 +158,15 @@ async function assemble(
   })
   const inbox = createInbox({ database, dispatcher, clock, settings })
   const jobs = createJobs({ database, dispatcher, clock, settings })
+  const farewells = createFarewells({
+    table: createFarewellTable(database.system),
+    registry,
+    binder,
+    handlers,
+    inbox,
+    logger,
+    handlerTimeoutMs: settings.handlerTimeoutMs,
+  })
 
   // The way in and the way out.
   const loop = watchLoop(clock)
@@ -176,6 +187,7 @@ async function assemble(
     inbox,
     jobs,
     handlers,
+    farewells,
     clock,
     random,
     logger,
@@ -201,6 +213,7 @@ async function assemble(
   await registry.start()
   await dispatcher.start()
   retention.start()
+  farewells.start()
 
   const keyOf = ({ dialect, id, addon = spec.key }: InstallationName): IdentityKey => ({
     app: addon,
@@ -270,7 +283,7 @@ async function assemble(
     loop.stop()
     // Contexts of requests behind a framework's own routes are not in `requests`; the binder knows them all.
     const areRequestsDone = () => requests.count === 0 && binder.running === 0
-    const sweep = within(graceMs, retention.close())
+    const sweep = within(graceMs, Promise.all([retention.close(), farewells.close()]))
     await Promise.all([sweep, dispatcher.close(graceMs), untilIdle(areRequestsDone, graceMs)])
     binder.close()
     accessLog?.flush()

@@ -13,6 +13,7 @@ const RESERVED = [
   'data_key',
   'epoch',
   'erased',
+  'farewell',
   'identity',
   'lease',
   'secret',

@@ -2,18 +2,22 @@
  * The one place where a verified identity becomes a bound tenant context.
  *
  * Contexts that run are kept by identity, so that a change that takes rights away ends them at once: their signal is
- * aborted and `ensureLive` throws. Nothing here verifies a token or reads a request.
+ * aborted and `ensureLive` throws. Whoever opened a context may end it in the same way. Nothing here verifies a token or
+ * reads a request.
  */
 
 import { type ContextMode, runInContext, type TenantContext } from './context.ts'
 import type { Binder } from './dialect.ts'
 import { PartywallError } from './errors.ts'
+import { createGuardedController } from './guarded-signal.ts'
 import type { IdentityUid, TenantUid } from './ids.ts'
-import type { Registry } from './ports.ts'
+import type { Logger, Registry } from './ports.ts'
 import { type IdentityRecord, isLive } from './tenant.ts'
 
 export interface BinderOptions {
   readonly registry: Pick<Registry, 'isCurrent' | 'findByUid' | 'onRevoked' | 'onLapsed'>
+  /** Hears of listeners on a context's signal that fail: nobody else could. */
+  readonly logger: Pick<Logger, 'error'>
 }
 
 export interface BinderWithLifetime extends Binder {
@@ -28,14 +32,18 @@ export interface BinderWithLifetime extends Binder {
  * @throws ERR_TENANT_DISABLED from `run` and `open` when the identity is not live (mode `read-only` also takes an ended one)
  * @example await binder.run(identity, context => handler(context))
  */
-export function createBinder({ registry }: BinderOptions): BinderWithLifetime {
+export function createBinder({ registry, logger }: BinderOptions): BinderWithLifetime {
   const running = new Map<IdentityUid, Set<BoundContext>>()
 
   const open = (identity: IdentityRecord, mode: ContextMode = 'full') => {
     if (!isAcceptable(identity, mode)) throw new PartywallError('ERR_TENANT_DISABLED')
-    const context = new BoundContext(registry, identity, mode)
+    const context = new BoundContext({ registry, logger }, identity, mode)
     add(running, context)
-    return { context, release: () => remove(running, context) }
+    return {
+      context,
+      end: (reason: PartywallError) => context.end(reason),
+      release: () => remove(running, context),
+    }
   }
 
   const run = async <T>(
@@ -54,7 +62,7 @@ export function createBinder({ registry }: BinderOptions): BinderWithLifetime {
   }
 
   const stopRevoked = registry.onRevoked(({ identity, version }) => {
-    for (const context of running.get(identity) ?? []) if (context.identity.version < version) context.revoke()
+    for (const context of running.get(identity) ?? []) if (context.identity.version < version) context.end(revoked())
   })
   const stopLapsed = registry.onLapsed(async () => {
     const contexts = [...running.values()].flatMap(set => [...set])
@@ -72,7 +80,7 @@ export function createBinder({ registry }: BinderOptions): BinderWithLifetime {
     close() {
       stopRevoked()
       stopLapsed()
-      for (const set of running.values()) for (const context of set) context.revoke()
+      for (const set of running.values()) for (const context of set) context.end(revoked())
       running.clear()
     },
   }
@@ -81,14 +89,14 @@ export function createBinder({ registry }: BinderOptions): BinderWithLifetime {
 class BoundContext implements TenantContext {
   readonly tenantUid: TenantUid
   readonly mode: ContextMode
-  readonly #registry: BinderOptions['registry']
+  readonly #options: BinderOptions
   #identity: IdentityRecord
   /** Made when somebody asks for the signal: most requests never do. */
   #controller: AbortController | undefined
-  #isRevoked = false
+  #ended: PartywallError | undefined
 
-  constructor(registry: BinderOptions['registry'], identity: IdentityRecord, mode: ContextMode) {
-    this.#registry = registry
+  constructor(options: BinderOptions, identity: IdentityRecord, mode: ContextMode) {
+    this.#options = options
     this.#identity = identity
     this.tenantUid = identity.tenantUid
     this.mode = mode
@@ -100,38 +108,41 @@ class BoundContext implements TenantContext {
   }
 
   get isRevoked(): boolean {
-    return this.#isRevoked
+    return this.#ended !== undefined
   }
 
   get signal(): AbortSignal {
-    this.#controller ??= new AbortController()
-    if (this.#isRevoked && !this.#controller.signal.aborted) this.#controller.abort(revoked())
+    this.#controller ??= createGuardedController(error =>
+      this.#options.logger.error('abort-listener-failed', { tenant: this.#identity.externalId, error }),
+    )
+    if (this.#ended !== undefined && !this.#controller.signal.aborted) this.#controller.abort(this.#ended)
     return this.#controller.signal
   }
 
   ensureLive(): void | Promise<void> {
-    if (this.#isRevoked) throw revoked()
-    if (this.#registry.isCurrent(this.#identity)) return undefined
+    if (this.#ended !== undefined) throw this.#ended
+    if (this.#options.registry.isCurrent(this.#identity)) return undefined
     return this.#ask()
   }
 
-  revoke(): void {
-    if (this.#isRevoked) return
-    this.#isRevoked = true
-    this.#controller?.abort(revoked())
+  end(reason: PartywallError): void {
+    if (this.#ended !== undefined) return
+    this.#ended = reason
+    this.#controller?.abort(reason)
   }
 
-  /** Revokes the context if it must end. A registry that cannot be reached leaves it to the next `ensureLive`. */
+  /** Ends the context if its rights are gone. A registry that cannot be reached leaves it to the next `ensureLive`. */
   async checkAgain(): Promise<void> {
-    if (this.#isRevoked) return
-    const newest = await this.#registry.findByUid(this.tenantUid, this.#identity.uid)
-    this.#take(newest)
+    if (this.#ended === undefined) this.#take(await this.#newest())
   }
 
   async #ask(): Promise<void> {
-    const newest = await this.#registry.findByUid(this.tenantUid, this.#identity.uid)
-    this.#take(newest)
-    if (this.#isRevoked) throw revoked()
+    this.#take(await this.#newest())
+    if (this.#ended !== undefined) throw this.#ended
+  }
+
+  #newest(): Promise<IdentityRecord | undefined> {
+    return this.#options.registry.findByUid(this.tenantUid, this.#identity.uid)
   }
 
   #take(newest: IdentityRecord | undefined): void {
@@ -142,7 +153,7 @@ class BoundContext implements TenantContext {
       newest.secretVersion === before.secretVersion &&
       (this.mode === 'full' ? isLive(newest) : newest.version === before.version)
     if (mayGoOn) this.#identity = newest
-    else this.revoke()
+    else this.end(revoked())
   }
 }
 

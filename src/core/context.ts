@@ -17,13 +17,14 @@ export interface TenantContext {
   readonly tenantUid: TenantUid
   readonly identity: IdentityRecord
   readonly mode: ContextMode
-  /** Aborted when the context is revoked. */
+  /** Aborted when the context ends, with ERR_TENANT_REVOKED or ERR_HANDLER_TIMEOUT as reason. Its listeners may throw. */
   readonly signal: AbortSignal
+  /** True once it has ended: its rights were taken away, or its time is over. */
   readonly isRevoked: boolean
   /**
-   * Call before every effect and before handing out what was read: throws when revoked; returns a promise only when the
-   * lease has lapsed and the registry must be asked.
-   * @throws ERR_TENANT_REVOKED
+   * Call before every effect and before handing out what was read: throws when the context has ended; returns a promise only
+   * when the lease has lapsed and the registry must be asked.
+   * @throws ERR_TENANT_REVOKED, ERR_HANDLER_TIMEOUT
    */
   ensureLive(): void | Promise<void>
 }

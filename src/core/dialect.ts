@@ -1,7 +1,19 @@
 /** What a dialect gets from the composition root. A dialect verifies and translates; binding and storing is done by these. */
 
 import type { ContextMode, TenantContext } from './context.ts'
-import type { Clock, HandlerTable, Inbox, Jobs, Logger, Outbound, Random, Registry, StoredToken } from './ports.ts'
+import type { PartywallError } from './errors.ts'
+import type {
+  Clock,
+  Farewells,
+  HandlerTable,
+  Inbox,
+  Jobs,
+  Logger,
+  Outbound,
+  Random,
+  Registry,
+  StoredToken,
+} from './ports.ts'
 import type { TenantStore } from './store.ts'
 import type { IdentityRecord } from './tenant.ts'
 
@@ -20,7 +32,16 @@ export interface Binder {
    */
   run<T>(identity: IdentityRecord, work: (context: TenantContext) => T | Promise<T>, mode?: ContextMode): Promise<T>
   /** For frameworks that run their own chain: the context now, and the function that releases it. */
-  open(identity: IdentityRecord, mode?: ContextMode): { readonly context: TenantContext; release(): void }
+  open(identity: IdentityRecord, mode?: ContextMode): Bound
+}
+
+/** A context in the hands of who opened it. */
+export interface Bound {
+  readonly context: TenantContext
+  /** Ends the context before its time: `signal` aborts with the reason, and `ensureLive` throws it from then on. */
+  end(reason: PartywallError): void
+  /** Lets the context go. Safe to call twice. */
+  release(): void
 }
 
 /** OAuth tokens of all dialects: memory, then sealed row, then one single-flight request. Implemented by `core/tokens`. */
@@ -53,6 +74,7 @@ export interface DialectDeps {
   readonly inbox: Inbox
   readonly jobs: Jobs
   readonly handlers: HandlerTable
+  readonly farewells: Farewells
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger

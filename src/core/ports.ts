@@ -3,8 +3,8 @@
  * `app.ts` hands them out. Nothing here has behaviour.
  */
 
+import type { ContextMode, TenantContext } from './context.ts'
 import type { KeyObject } from 'node:crypto'
-import type { TenantContext } from './context.ts'
 import type { IdentityUid, TenantUid } from './ids.ts'
 import type { IdentityKey, IdentityRecord, JsonObject, JsonValue } from './tenant.ts'
 
@@ -73,7 +73,13 @@ export type TenantChange =
        */
       readonly expect?: number | 'absent'
     })
-  | (ChangeBase & { readonly kind: 'enable' | 'disable' | 'uninstall'; readonly expect?: number })
+  | (ChangeBase & { readonly kind: 'enable' | 'disable'; readonly expect?: number })
+  | (ChangeBase & {
+      readonly kind: 'uninstall'
+      readonly expect?: number
+      /** Handler of a farewell that is owed from then on, durable with the change and held by this process; see `Farewells`. */
+      readonly farewell?: string
+    })
 
 export interface ChangeResult {
   /**
@@ -187,8 +193,10 @@ export interface KeyProvider {
 
 /** Delivery and job handlers by name; filled while the app is built, read by the dispatcher. */
 export interface HandlerTable {
-  set(name: string, handler: WorkHandler): void
+  /** @param mode `read-only`: for identities that have ended, and for those alone; default `full` */
+  set(name: string, handler: WorkHandler, mode?: ContextMode): void
   get(name: string): WorkHandler | undefined
+  modeOf(name: string): ContextMode
 }
 export interface Work {
   /** Stable over retries. */
@@ -200,6 +208,17 @@ export interface Work {
 }
 /** Runs inside the bound context of the work's tenant. A rejection is a failed attempt. */
 export type WorkHandler = (work: Work, context: TenantContext) => Promise<void>
+
+/** What is still to be run for identities that have ended: owed since the very change, run once, by one process at a time. */
+export interface Farewells {
+  /**
+   * Resolves when nothing is owed to this ended identity any more: runs its handler here (read-only, 5 s; a failure goes to
+   * the dead letters), or waits for the process that does.
+   * @param own  handler that this process has just come to owe by its own change: it holds that already
+   * @throws ERR_TENANT_HELD (503) another process still runs it · ERR_STORE_UNAVAILABLE
+   */
+  complete(identity: IdentityRecord, own?: string): Promise<void>
+}
 
 export interface Delivery {
   readonly handler: string

@@ -73,7 +73,7 @@ export function limitBinder(binder: Binder, limits: TenantLimits): Binder {
       try {
         const opened = binder.open(identity, mode)
         return {
-          context: opened.context,
+          ...opened,
           release() {
             leave()
             opened.release()

@@ -3,12 +3,13 @@
  * and says how it ended. Stores nothing; the dispatcher writes the outcome.
  */
 
-import { runInContext } from '../core/context.ts'
+import type { ContextMode } from '../core/context.ts'
 import type { Binder } from '../core/dialect.ts'
 import { isPartywallError, PartywallError } from '../core/errors.ts'
 import type { IdentityUid, TenantUid } from '../core/ids.ts'
-import type { HandlerTable, Registry, Work } from '../core/ports.ts'
-import { isLive, type JsonValue } from '../core/tenant.ts'
+import type { HandlerTable, Registry, Work, WorkHandler } from '../core/ports.ts'
+import { type IdentityRecord, isLive, type JsonValue } from '../core/tenant.ts'
+import { runInTime } from '../core/time-limit.ts'
 import type { WorkTable } from './work-tables.ts'
 
 /** A row this process holds a lease on. */
@@ -32,11 +33,14 @@ export type Outcome =
   | { readonly kind: 'later'; readonly error: unknown; readonly waitSeconds: number }
 
 export interface ExecutionDeps {
-  readonly registry: Registry
+  readonly registry: Pick<Registry, 'findByUid'>
   readonly binder: Binder
   readonly handlers: HandlerTable
   readonly handlerTimeoutMs: number
 }
+
+/** Longest run of a handler for an identity that has ended: the host waits for its answer meanwhile. */
+const FAREWELL_TIMEOUT_MS = 5_000
 
 export async function executeWork(work: HeldWork, deps: ExecutionDeps): Promise<Outcome> {
   const handler = deps.handlers.get(work.handler)
@@ -49,49 +53,57 @@ export async function executeWork(work: HeldWork, deps: ExecutionDeps): Promise<
   }
   try {
     const identity = await deps.registry.findByUid(work.tenant, work.identity)
-    if (identity === undefined || (!isLive(identity) && identity.hold === 'none')) {
-      return { kind: 'dead', error: new PartywallError('ERR_TENANT_REVOKED') }
-    }
-    if (!isLive(identity)) return { kind: 'later', waitSeconds: 60, error: new PartywallError('ERR_TENANT_HELD') }
-    const bound = deps.binder.open(identity)
+    if (identity === undefined) return { kind: 'dead', error: new PartywallError('ERR_TENANT_REVOKED') }
+    return refusalOf(identity, deps.handlers.modeOf(work.handler)) ?? (await runHandler(work, handler, identity, deps))
+  } catch (error) {
+    return outcomeOf(error)
+  }
+}
+
+/**
+ * Runs a handler bound to a fresh record of its identity, in the mode that the handler is for. When its time is over the context
+ * ends with it: of two attempts only the later one has effects.
+ */
+export async function runHandler(
+  work: Pick<HeldWork, 'id' | 'handler' | 'attempts' | 'payload'>,
+  handler: WorkHandler,
+  identity: IdentityRecord,
+  deps: Omit<ExecutionDeps, 'registry'>,
+): Promise<Outcome> {
+  const mode = deps.handlers.modeOf(work.handler)
+  try {
+    const bound = deps.binder.open(identity, mode)
     try {
-      const payload = JSON.parse(work.payload) as JsonValue
       const given: Work = {
         id: work.id,
-        payload,
+        payload: JSON.parse(work.payload) as JsonValue,
         attempt: work.attempts + 1,
         // Made when somebody asks: most handlers never do.
         get signal() {
           return bound.context.signal
         },
       }
-      const run = () => handler(given, bound.context)
-      await withinTime(
-        runInContext(bound.context, async () => run()),
-        deps.handlerTimeoutMs,
-      )
+      const timeoutMs = mode === 'full' ? deps.handlerTimeoutMs : Math.min(FAREWELL_TIMEOUT_MS, deps.handlerTimeoutMs)
+      await runInTime(bound, timeoutMs, () => handler(given, bound.context))
       return { kind: 'done' }
     } finally {
       bound.release()
     }
   } catch (error) {
-    // The registry or the store being out of reach says nothing about the work.
-    if (isPartywallError(error, 'ERR_STORE_UNAVAILABLE')) return { kind: 'later', waitSeconds: 5, error }
-    return { kind: isPartywallError(error, 'ERR_TENANT_REVOKED') ? 'dead' : 'again', error }
+    return outcomeOf(error)
   }
 }
 
-async function withinTime(work: Promise<void>, timeoutMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new PartywallError('ERR_HANDLER_TIMEOUT', { details: { timeoutMs } })),
-      timeoutMs,
-    ).unref()
-  })
-  try {
-    await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-  }
+/** Work of a running identity needs it to run; a farewell needs it to have ended, and never finds it running. */
+function refusalOf(identity: IdentityRecord, mode: ContextMode): Outcome | undefined {
+  const isFit = mode === 'full' ? isLive(identity) : identity.state === 'uninstalled' && identity.hold === 'none'
+  if (isFit) return undefined
+  if (identity.hold === 'none') return { kind: 'dead', error: new PartywallError('ERR_TENANT_REVOKED') }
+  return { kind: 'later', waitSeconds: 60, error: new PartywallError('ERR_TENANT_HELD') }
+}
+
+function outcomeOf(error: unknown): Outcome {
+  // The registry or the store being out of reach says nothing about the work.
+  if (isPartywallError(error, 'ERR_STORE_UNAVAILABLE')) return { kind: 'later', waitSeconds: 5, error }
+  return { kind: isPartywallError(error, 'ERR_TENANT_REVOKED') ? 'dead' : 'again', error }
 }

@@ -1,16 +1,20 @@
 /** The table of work handlers: filled while the app is built, read by the dispatcher. */
 
+import type { ContextMode } from '../core/context.ts'
 import type { HandlerTable, WorkHandler } from '../core/ports.ts'
 
 /** @throws TypeError from `set` when a name is taken: two add-ons would run each other's work */
 export function createHandlerTable(): HandlerTable & { names(): readonly string[] } {
   const handlers = new Map<string, WorkHandler>()
+  const modes = new Map<string, ContextMode>()
   return {
-    set(name, handler) {
+    set(name, handler, mode = 'full') {
       if (handlers.has(name)) throw new TypeError(`a work handler named ${name} exists already`)
       handlers.set(name, handler)
+      modes.set(name, mode)
     },
     get: name => handlers.get(name),
+    modeOf: name => modes.get(name) ?? 'full',
     names: () => [...handlers.keys()],
   }
 }

@@ -1,6 +1,7 @@
 /** The registry's SQL. Every text is constant; what varies is a parameter. */
 
 import type { Statement } from './database.ts'
+import { FAREWELL_HOLD } from './farewells.ts'
 import { IDENTITY_COLUMNS } from './registry-records.ts'
 
 const FROM = `join pw.tenant t on t.tenant_id = i.tenant_id left join pw.data_key d on d.tenant_id = i.tenant_id`
@@ -130,6 +131,18 @@ export const BEGIN_RETENTION: Statement = {
 export const END_RETENTION: Statement = {
   name: 'pw_registry_end_retention',
   text: 'update pw.tenant set purge_after = null where tenant_id = $1',
+}
+
+/** $3 handler. */
+export const OWE_FAREWELL: Statement = {
+  name: 'pw_registry_owe_farewell',
+  text: `insert into pw.farewell (tenant_id, identity_uid, handler, held_until) values ($1, $2, $3, clock_timestamp() + ${FAREWELL_HOLD})
+    on conflict (tenant_id, identity_uid) do nothing`,
+}
+/** Who is back before its farewell is told nothing of having been away. */
+export const DROP_FAREWELL: Statement = {
+  name: 'pw_registry_drop_farewell',
+  text: 'delete from pw.farewell where tenant_id = $1 and identity_uid = $2',
 }
 
 /** Last in its transaction: the row lock, held until the commit, makes the number the commit order. */

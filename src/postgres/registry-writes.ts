@@ -85,7 +85,9 @@ export function changeCalls(
   if (decision.takesRights) calls.push([sql.DELETE_TOKENS, ids])
   if (decision.state === 'uninstalled')
     calls.push([sql.BEGIN_RETENTION, [stored.tenantUid, String(options.retentionDays)]])
-  if (decision.kind === 'restore') calls.push([sql.END_RETENTION, [stored.tenantUid]])
+  if (decision.kind === 'restore') calls.push([sql.END_RETENTION, [stored.tenantUid]], [sql.DROP_FAREWELL, ids])
+  if (change.kind === 'uninstall' && change.farewell !== undefined)
+    calls.push([sql.OWE_FAREWELL, [...ids, change.farewell]])
   calls.push(...usedTokenCalls(stored, change), ...rewrapCalls(stored, options.dataKeys))
   const facts = { ...factsOf(after, change.reason), isRestored: decision.kind === 'restore' }
   calls.push(auditLine(stored.tenantUid, `identity.${AUDIT_WORD[change.kind]}`, facts))
@@ -123,6 +125,7 @@ const factsOf = (identity: StoredIdentity, reason: string): JsonObject => ({
 
 const setAside = (replaced: StoredIdentity): readonly Call[] => [
   [sql.SET_ASIDE, [replaced.tenantUid, replaced.uid]],
+  [sql.DROP_FAREWELL, [replaced.tenantUid, replaced.uid]],
   // Under its own name the identity cannot be found any more: an operator who links it needs the line.
   auditLine(replaced.tenantUid, 'identity.replaced', {
     ...factsOf(replaced, 'replaced'),

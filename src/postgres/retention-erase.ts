@@ -8,14 +8,16 @@ import type { TenantUid } from '../core/ids.ts'
 import type { Clock } from '../core/ports.ts'
 import { auditLine, type Call } from './audit.ts'
 import type { BoundTransaction, Database, Statement } from './database.ts'
+import { NO_FAREWELL_OWED } from './farewells.ts'
 import { findWalledTables, type WalledTable } from './retention-tables.ts'
 
-/** Locks the tenant if it is due: retention is over and no identity came back. Whether erasure had begun already. */
+/** Locks the tenant if it is due: retention is over, no identity came back, no farewell is owed. Whether erasure had begun already. */
 const LOCK_DUE: Statement = {
   name: 'pw_retention_lock_due',
   text: `select t.hold = 'erasing' from pw.tenant t
     where t.tenant_id = $1 and t.purge_after <= now() and t.hold in ('none', 'erasing')
       and not exists (select from pw.identity i where i.tenant_id = t.tenant_id and i.state not in ('uninstalled', 'retired'))
+      and ${NO_FAREWELL_OWED}
     for update of t`,
 }
 const BEGIN: readonly Statement[] = [
@@ -43,6 +45,7 @@ const KEEP_NAMES: Statement = {
 }
 const FORGET: readonly Statement[] = [
   { name: 'pw_retention_used_tokens', text: 'delete from pw.used_token where tenant_id = $1' },
+  { name: 'pw_retention_farewells', text: 'delete from pw.farewell where tenant_id = $1' },
   { name: 'pw_retention_identities', text: 'delete from pw.identity where tenant_id = $1' },
   { name: 'pw_retention_tenant', text: 'delete from pw.tenant where tenant_id = $1' },
 ]

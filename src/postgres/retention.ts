@@ -8,6 +8,7 @@ import { type TenantUid, tenantUid } from '../core/ids.ts'
 import type { Clock, Logger } from '../core/ports.ts'
 import type { IdentityRecord } from '../core/tenant.ts'
 import type { Database, PlainPool, Statement } from './database.ts'
+import { NO_FAREWELL_OWED } from './farewells.ts'
 import type { RetentionPolicy } from './registry-apply.ts'
 import { type Erasure, eraseTenant } from './retention-erase.ts'
 
@@ -20,8 +21,8 @@ const ERASE_WAIT_MS = 3_000
 
 const DUE: Statement = {
   name: 'pw_retention_due',
-  text: `select tenant_id from pw.tenant where purge_after <= now() and hold in ('none', 'erasing')
-    and tenant_id > $1 order by tenant_id limit ${SWEEP_TENANTS}`,
+  text: `select tenant_id from pw.tenant t where purge_after <= now() and hold in ('none', 'erasing')
+    and tenant_id > $1 and ${NO_FAREWELL_OWED} order by tenant_id limit ${SWEEP_TENANTS}`,
 }
 const EXPIRED_VALUES: Statement = {
   name: 'pw_retention_expired_values',

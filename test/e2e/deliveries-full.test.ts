@@ -12,6 +12,7 @@ import { createInbox } from '../../src/jobs/inbox.ts'
 import { JOB_SETTINGS } from '../../src/jobs/settings.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { newIdentityRecord } from '../support/identity.ts'
+import { silent } from '../support/registry.ts'
 
 let made: TestDatabase
 before(async () => {
@@ -29,7 +30,7 @@ test('with the memory full the loop stays free, deliveries are accepted, and all
     onRevoked: () => nothing,
     onLapsed: () => nothing,
   }
-  const binder = createBinder({ registry })
+  const binder = createBinder({ registry, logger: silent })
   const settings = { ...JOB_SETTINGS, concurrency: 1, pollMs: 50 }
   const ran: string[] = []
   let open = nothing

@@ -46,7 +46,7 @@ async function startProcess(handler: WorkHandler, changed: Partial<JobSettings> 
     onRevoked: () => ignore,
     onLapsed: () => ignore,
   }
-  const binder = createBinder({ registry })
+  const binder = createBinder({ registry, logger: silent })
   const handlers = createHandlerTable()
   handlers.set('test', handler)
   const schedules = createScheduleFirer({

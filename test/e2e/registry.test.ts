@@ -9,7 +9,7 @@ import type { BoundTransaction, Database, Statement } from '../../src/postgres/d
 import type { Command } from '../fixtures/registry-worker.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { startProcess } from '../support/processes.ts'
-import { become, install, keyOf, realClock, testRegistry, usedToken } from '../support/registry.ts'
+import { become, install, keyOf, realClock, silent, testRegistry, usedToken } from '../support/registry.ts'
 
 const WORKER = new URL('../fixtures/registry-worker.ts', import.meta.url)
 
@@ -195,7 +195,7 @@ test('A 10: a compare-and-set install loses against a faster one', async () => {
 test('A 11: after an uninstall is settled nothing of the tenant runs, and nothing of it is kept', async () => {
   const { registry } = testRegistry(db.database)
   await registry.start()
-  const binder = createBinder({ registry })
+  const binder = createBinder({ registry, logger: silent })
   const identity = (await registry.apply(install('runs'))).identity as IdentityRecord
   await registry.find(keyOf('runs'))
   assert.ok(registry.peek(keyOf('runs')))

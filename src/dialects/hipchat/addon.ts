@@ -85,10 +85,11 @@ export function createHipchatAddon(options: HipchatAddonOptions, ports: DialectD
     installHandler: `${work}:installed`,
     uninstallHandler: `${work}:uninstalled`,
     hasInstallListeners: () => installed.length > 0,
-    runUninstallListeners: context => runListeners(uninstalled, context, deps),
+    hasUninstallListeners: () => uninstalled.length > 0,
   }
   ports.handlers.set(deps.webhookHandler, (work, context) => runWebhook(work, context, deps))
   ports.handlers.set(deps.installHandler, (_, context) => runListeners(installed, context, deps))
+  ports.handlers.set(deps.uninstallHandler, (_, context) => runListeners(uninstalled, context, deps), 'read-only')
 
   const change = (work: () => void): HipchatAddon => {
     if (isFrozen) throw new TypeError('the add-on serves already; call its builder before the first request')

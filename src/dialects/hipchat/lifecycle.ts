@@ -1,13 +1,12 @@
 /**
  * The end of an installation, by whichever way it became known: the host's request, or its token endpoint.
  *
- * Order (design: uninstall handlers): the change is committed, so that all else stops; the listeners run once with a read-only
- * store and no outbound calls; every process has acknowledged; data that is due is erased. A failing listener changes nothing.
+ * Order (design: uninstall handlers): the change is committed together with what is owed to the listeners, so that all else
+ * stops and no crash loses them; the listeners run once with a read-only store and no outbound calls; every process has
+ * acknowledged; data that is due is erased. A failing listener changes nothing.
  */
 
-import type { TenantContext } from '../../core/context.ts'
 import type { DialectDeps } from '../../core/dialect.ts'
-import { PartywallError } from '../../core/errors.ts'
 import type { IdentityRecord } from '../../core/tenant.ts'
 import type { AddonSettings } from './options.ts'
 import { identityKey } from './principal.ts'
@@ -16,24 +15,23 @@ export interface LifecycleDeps extends DialectDeps {
   readonly settings: AddonSettings
   /** Handler name of the deliveries that run `onInstalled`. */
   readonly installHandler: string
-  /** Under this name the dead letters of `onUninstalled` listeners are kept. */
+  /** Handler name of the farewells that run `onUninstalled`, and of their dead letters. */
   readonly uninstallHandler: string
   readonly hasInstallListeners: () => boolean
-  /** Runs every `onUninstalled` listener; rejects when one failed. */
-  readonly runUninstallListeners: (context: TenantContext) => Promise<void>
+  readonly hasUninstallListeners: () => boolean
 }
-
-const LISTENER_TIMEOUT_MS = 5_000
 
 /**
  * @param identity  as it was when the host was asked; a newer version of it is not touched
- * @throws PartywallError ERR_INSTALL_CONFLICT the identity has changed meanwhile; ERR_STORE_UNAVAILABLE
+ * @throws PartywallError ERR_INSTALL_CONFLICT the identity has changed meanwhile; ERR_TENANT_HELD another process still runs
+ *   the listeners; ERR_STORE_UNAVAILABLE
  */
 export async function endInstallation(
   identity: IdentityRecord,
   reason: 'uninstall' | 'host-revoked',
   deps: LifecycleDeps,
 ): Promise<void> {
+  const owed = deps.hasUninstallListeners() ? deps.uninstallHandler : undefined
   const result = await deps.registry.apply({
     kind: 'uninstall',
     key: identityKey(deps.settings, identity.externalId),
@@ -41,47 +39,13 @@ export async function endInstallation(
     isOrderedByArrival: true,
     reason,
     expect: identity.version,
+    ...(owed === undefined ? {} : { farewell: owed }),
   })
   deps.tokens.forget(identity)
   const ended = result.identity ?? identity
-  if (result.outcome === 'changed') await runListeners(ended, deps)
+  // Ended before: perhaps a process died before the listeners had run, or they run elsewhere just now.
+  if (result.outcome !== 'changed') await deps.farewells.complete(ended)
+  else if (owed !== undefined) await deps.farewells.complete(ended, owed)
   await result.settled()
   await deps.eraseIfDue(ended)
-}
-
-async function runListeners(identity: IdentityRecord, deps: LifecycleDeps): Promise<void> {
-  await deps.binder.run(
-    identity,
-    async context => {
-      try {
-        await withinTime(deps.runUninstallListeners(context))
-      } catch (error) {
-        deps.logger.error('hipchat-uninstall-listener-failed', { tenant: identity.externalId, error })
-        await bury(context, error, deps)
-      }
-    },
-    'read-only',
-  )
-}
-
-async function bury(context: TenantContext, error: unknown, deps: LifecycleDeps): Promise<void> {
-  const payload = JSON.stringify({ tenant: context.identity.externalId })
-  try {
-    await deps.inbox.bury(context, { handler: deps.uninstallHandler, payload, error })
-  } catch (cause) {
-    // The uninstall stands whether or not its dead letter could be written.
-    deps.logger.error('hipchat-dead-letter-failed', { tenant: context.identity.externalId, error: cause })
-  }
-}
-
-async function withinTime(work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new PartywallError('ERR_HANDLER_TIMEOUT')), LISTENER_TIMEOUT_MS)
-  })
-  try {
-    await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }

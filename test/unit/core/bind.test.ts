@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events'
 import { test } from 'node:test'
 import { createBinder } from '../../../src/core/bind.ts'
 import { currentContext, maybeContext } from '../../../src/core/context.ts'
-import { isPartywallError } from '../../../src/core/errors.ts'
+import { isPartywallError, PartywallError } from '../../../src/core/errors.ts'
 import { newIdentityUid, newTenantUid } from '../../../src/core/ids.ts'
 import type { Registry } from '../../../src/core/ports.ts'
 import { type IdentityRecord, IdentitySecrets } from '../../../src/core/tenant.ts'
@@ -62,7 +62,9 @@ const identity = (name: string, more: Partial<IdentityRecord> = {}): IdentityRec
 
 const setUp = () => {
   const registry = fakeRegistry()
-  return { registry, binder: createBinder({ registry }) }
+  const failures: unknown[] = []
+  const logger = { error: (_event: string, fields?: { readonly error?: unknown }) => void failures.push(fields?.error) }
+  return { registry, binder: createBinder({ registry, logger }), failures }
 }
 const isCode = (code: string) => (error: unknown) => isPartywallError(error) && error.code === code
 
@@ -203,6 +205,51 @@ test('A 11: an identity that is gone ends its contexts', async () => {
     binder.run(one, () => 1),
     isCode('ERR_TENANT_REVOKED'),
   )
+})
+
+test('who opened a context can end it: the signal aborts with the reason, and no effect is left', async () => {
+  const { registry, binder } = setUp()
+  const one = identity('one')
+  registry.put(one)
+  const [first, second] = [binder.open(one), binder.open(one)]
+  const { signal } = first.context
+  first.end(new PartywallError('ERR_HANDLER_TIMEOUT'))
+  assert.ok(isCode('ERR_HANDLER_TIMEOUT')(signal.reason))
+  assert.throws(() => first.context.ensureLive(), isCode('ERR_HANDLER_TIMEOUT'))
+  registry.revoke({ ...one, version: 2 })
+  assert.ok(isCode('ERR_HANDLER_TIMEOUT')(signal.reason), 'the first reason stays')
+  assert.ok(isCode('ERR_TENANT_REVOKED')(second.context.signal.reason), 'the other attempt is another context')
+})
+
+test('H 86: a listener of the signal that throws or rejects is reported, and every other one is still called', async () => {
+  const { registry, binder, failures } = setUp()
+  const one = identity('one')
+  registry.put(one)
+  const { context } = binder.open(one)
+  const { signal } = context
+  const called: string[] = []
+  const fail = (name: string) => () => {
+    called.push(name)
+    throw new Error(name)
+  }
+  const removed = fail('removed')
+  const twice = fail('twice')
+  signal.addEventListener('abort', fail('function'))
+  signal.addEventListener('abort', { handleEvent: fail('object') })
+  signal.addEventListener('abort', async () => fail('rejecting')(), { once: true })
+  signal.addEventListener('abort', twice)
+  signal.addEventListener('abort', twice)
+  signal.addEventListener('abort', removed)
+  signal.removeEventListener('abort', removed)
+  signal.onabort = fail('replaced')
+  signal.onabort = fail('property')
+  const derived = AbortSignal.any([signal])
+  registry.revoke({ ...one, version: 2 })
+  await new Promise(resolve => setImmediate(resolve))
+  const expected = ['function', 'object', 'rejecting', 'twice', 'property']
+  assert.deepEqual(called, expected)
+  assert.deepEqual(failures.map(error => (error as Error).message).sort(), [...expected].sort())
+  assert.equal(derived.aborted, true)
 })
 
 test('contexts are let go when work settles, also when it fails', async () => {

@@ -4,9 +4,10 @@ import type { DialectDeps } from '../../../../src/core/dialect.ts'
 import { PartywallError } from '../../../../src/core/errors.ts'
 import { newIdentityUid, newRowId, newTenantUid } from '../../../../src/core/ids.ts'
 import { decide } from '../../../../src/core/lifecycle.ts'
-import type { ChangeResult, Delivery, Inbox, Registry, TenantChange, WorkHandler } from '../../../../src/core/ports.ts'
+import type { ChangeResult, Delivery, HandlerTable, Inbox, Registry, TenantChange } from '../../../../src/core/ports.ts'
 import type { TenantStore } from '../../../../src/core/store.ts'
 import { type IdentityKey, type IdentityRecord, IdentitySecrets, type JsonValue } from '../../../../src/core/tenant.ts'
+import type { FarewellTable } from '../../../../src/postgres/farewells.ts'
 
 const ignore = () => undefined
 const nameOf = (key: IdentityKey) => JSON.stringify([key.app, key.environment, key.dialect, key.externalId])
@@ -16,12 +17,15 @@ export function createRegistry(time: { readonly now: number }) {
   const refusals = new Map<string, number>()
   const revoked = new Set<(change: { tenant: never; identity: never; version: number }) => void>()
   const log: string[] = []
+  /** Handlers of farewells that are owed; each is held until it is ended or a test lets it go. */
+  const owed = new Map<string, { handler: string; attempts: number; isHeld: boolean }>()
   const hooks = {
     beforeApply: async (_change: TenantChange): Promise<void> => undefined,
     cached: undefined as IdentityRecord | undefined,
   }
-  const registry: Registry & { log: string[]; records: typeof records; hooks: typeof hooks } = {
+  const registry: Registry & { log: string[]; records: typeof records; owed: typeof owed; hooks: typeof hooks } = {
     log,
+    owed,
     records,
     hooks,
     find: async key => records.get(nameOf(key)),
@@ -42,6 +46,9 @@ export function createRegistry(time: { readonly now: number }) {
       }
       const next = nextRecord(change, present, decision.kind === 'create' ? 'installed' : decision.state, time.now)
       records.set(name, next)
+      if (change.kind === 'uninstall' && change.farewell !== undefined)
+        owed.set(next.uid, { handler: change.farewell, attempts: 1, isHeld: true })
+      else owed.delete(next.uid)
       log.push(`${change.kind} ${change.reason} committed`)
       if (decision.kind !== 'create' && decision.takesRights) {
         for (const listener of revoked) {
@@ -66,6 +73,20 @@ export function createRegistry(time: { readonly now: number }) {
   }
   return registry
 }
+
+export const createFarewellTable = ({ owed }: Pick<ReturnType<typeof createRegistry>, 'owed'>): FarewellTable => ({
+  async claim({ uid }) {
+    const farewell = owed.get(uid)
+    if (farewell === undefined) return 'none'
+    if (farewell.isHeld) return 'held'
+    farewell.isHeld = true
+    farewell.attempts += 1
+    return farewell
+  },
+  keep: async () => undefined,
+  end: async ({ uid }) => void owed.delete(uid),
+  left: async () => [],
+})
 
 function nextRecord(
   change: TenantChange,
@@ -104,7 +125,7 @@ const definedOf = (entries: readonly (readonly [string, string | undefined])[]):
   Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== undefined))
 
 export function createInbox(
-  handlers: ReadonlyMap<string, WorkHandler>,
+  handlers: Pick<HandlerTable, 'get'>,
   registry: Pick<Registry, 'findByUid'>,
   binder: DialectDeps['binder'],
 ) {

@@ -5,22 +5,17 @@ import { createBinder } from '../../../../src/core/bind.ts'
 import type { DialectDeps } from '../../../../src/core/dialect.ts'
 import { PartywallError } from '../../../../src/core/errors.ts'
 import { newRowId } from '../../../../src/core/ids.ts'
-import type {
-  Logger,
-  Outbound,
-  OutboundRequest,
-  OutboundResponse,
-  StoredToken,
-  WorkHandler,
-} from '../../../../src/core/ports.ts'
+import type { Logger, Outbound, OutboundRequest, OutboundResponse, StoredToken } from '../../../../src/core/ports.ts'
 import type { JsonValue } from '../../../../src/core/tenant.ts'
 import { createTokens } from '../../../../src/core/tokens.ts'
 import { createHipchatAddon, type HipchatAddon } from '../../../../src/dialects/hipchat/addon.ts'
 import type { HipchatAddonOptions } from '../../../../src/dialects/hipchat/options.ts'
 import { createRouter } from '../../../../src/http/router.ts'
 import type { Answer, RequestView } from '../../../../src/http/view.ts'
+import { createFarewells } from '../../../../src/jobs/farewells.ts'
+import { createHandlerTable } from '../../../../src/jobs/handlers.ts'
 import { signHs256 } from '../../../../src/wire/jws.ts'
-import { createInbox, createRegistry, createStore } from './memory-ports.ts'
+import { createFarewellTable, createInbox, createRegistry, createStore } from './memory-ports.ts'
 
 export const HOST = 'https://host.example'
 export const CAPABILITIES = `${HOST}/v2/capabilities`
@@ -69,7 +64,7 @@ export function createWorld(options: Partial<HipchatAddonOptions> = {}, build: (
     },
   }
   const registry = createRegistry(time)
-  const binder = createBinder({ registry })
+  const binder = createBinder({ registry, logger: SILENT })
   const rows = new Map<string, StoredToken>()
   const tokens = createTokens({
     store: {
@@ -83,7 +78,7 @@ export function createWorld(options: Partial<HipchatAddonOptions> = {}, build: (
     logger: SILENT,
     isCurrent: identity => registry.isCurrent(identity),
   })
-  const handlers = new Map<string, WorkHandler>()
+  const handlers = createHandlerTable()
   const inbox = createInbox(handlers, registry, binder)
   const stores = new Map<string, Map<string, JsonValue>>()
   const erased: string[] = []
@@ -95,7 +90,16 @@ export function createWorld(options: Partial<HipchatAddonOptions> = {}, build: (
     outbound,
     inbox,
     jobs: { enqueue: unused, schedule: unused, unschedule: unused },
-    handlers: { set: (name, handler) => void handlers.set(name, handler), get: name => handlers.get(name) },
+    handlers,
+    farewells: createFarewells({
+      table: createFarewellTable(registry),
+      registry,
+      binder,
+      handlers,
+      inbox,
+      logger: SILENT,
+      handlerTimeoutMs: 1_000,
+    }),
     clock,
     random: { bytes: randomBytes },
     logger: SILENT,
