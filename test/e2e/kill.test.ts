@@ -112,8 +112,9 @@ async function isUninstalled(
 ) {
   assert.equal(await statusOf(app.url, '/whoami', oldToken), 401)
   const runs = processes.flatMap(one => one.told({ event: 'uninstalled', tenant: installation.oauthId })).length
+  // Killed between the listener and the row that says so, it runs again.
   if (wasAcknowledged) assert.equal(runs, 1, 'the listener ran once before the 2xx')
-  else assert.ok(runs <= 1, 'the listener never runs twice')
+  else assert.ok(runs === 1 || runs === 2, `the listener ran, ${runs} times`)
 }
 
 const removeAgain = (world: AppWorld, { oauthId }: Installation) =>
