@@ -3,8 +3,8 @@
  * `app.ts` hands them out. Nothing here has behaviour.
  */
 
-import type { ContextMode, TenantContext } from './context.ts'
 import type { KeyObject } from 'node:crypto'
+import type { ContextMode, TenantContext } from './context.ts'
 import type { IdentityUid, TenantUid } from './ids.ts'
 import type { IdentityKey, IdentityRecord, JsonObject, JsonValue } from './tenant.ts'
 
