@@ -10,13 +10,16 @@ export { createLogger } from './core/log.ts'
 export type { Clock, KeyProvider, Logger, Random, Work, WorkHandler } from './core/ports.ts'
 export type { ListOptions, SetOptions, StoreEntry, StorePage, TenantStore } from './core/store.ts'
 export type { JsonObject, JsonValue } from './core/tenant.ts'
+export type { InstallationFacts } from './dialects/hipchat/announcement.ts'
 export type {
+  HipchatInstalledContext,
   HipchatLifecycleContext,
   HipchatPageContext,
   HipchatRequestServices,
   HipchatWebhookContext,
   TenantServices,
 } from './dialects/hipchat/handler-context.ts'
+export type { InstallUrlOptions } from './dialects/hipchat/install-url.ts'
 export type { HipchatTenant } from './dialects/hipchat/tenant.ts'
 export type { RoomClient, TenantClient } from './dialects/hipchat/tenant-client.ts'
 export type { TenantWebhooks } from './dialects/hipchat/tenant-webhooks.ts'

@@ -37,6 +37,16 @@ export const ERRORS = define({
   // Lifecycle.
   ERR_INSTALL_INVALID: { status: 400, fault: 'caller', message: 'The installation document is not valid.' },
   ERR_INSTALL_HOST_REFUSED: { status: 403, fault: 'caller', message: 'Installations from this host are not accepted.' },
+  ERR_INSTALLABLE_GONE: {
+    status: 410,
+    fault: 'caller',
+    message: 'The address of this installation was good once only. Begin the installation again at the host.',
+  },
+  ERR_REDIRECT_REFUSED: {
+    status: 400,
+    fault: 'caller',
+    message: 'The browser can be sent back only to the host of the installation.',
+  },
   ERR_INSTALL_DOCUMENT_INVALID: {
     status: 400,
     fault: 'host',

@@ -9,10 +9,19 @@ import type { TenantContext } from '../../core/context.ts'
 import type { DialectDeps } from '../../core/dialect.ts'
 import type { JsonObject } from '../../core/tenant.ts'
 import type { Guard, Route, RoutedRequest } from '../../http/view.ts'
+import { readInstallationFacts } from './announcement.ts'
 import { jsonAnswer } from './answers.ts'
-import { buildDescriptor } from './descriptor.ts'
-import { createServices, extend, type HipchatLifecycleContext, type TenantServices } from './handler-context.ts'
+import { handleInstalledPage, handleUninstalledPage } from './browser-flow.ts'
+import { buildDescriptor, urlOf } from './descriptor.ts'
+import {
+  createServices,
+  extend,
+  type HipchatInstalledContext,
+  type HipchatLifecycleContext,
+  type TenantServices,
+} from './handler-context.ts'
 import { handleInstall } from './install.ts'
+import { type InstallUrlOptions, installUrl } from './install-url.ts'
 import { type HipchatAddonOptions, readOptions } from './options.ts'
 import { guardRequest, type PageHandler, type PublicPageHandler, servePage, servePublicPage } from './pages.ts'
 import { handleUninstall } from './uninstall.ts'
@@ -22,6 +31,7 @@ import { createReplies } from './webhook-replies.ts'
 import { runWebhook } from './webhook-work.ts'
 
 export type LifecycleListener = (context: HipchatLifecycleContext) => unknown
+export type InstalledListener = (context: HipchatInstalledContext) => unknown
 
 export interface PageOptions {
   /** Default GET. */
@@ -44,14 +54,24 @@ export interface HipchatAddon {
   webhook(event: string, pattern: RegExp, handler: WebhookHandler, options?: WebhookOptions): HipchatAddon
   /** Runs for every delivery of the event, declared here or registered by tenants; declares nothing itself. */
   onWebhook(event: string, handler: WebhookHandler): HipchatAddon
-  /** Runs after an install or update is durable, at least once, as a delivery. */
-  onInstalled(listener: LifecycleListener): HipchatAddon
+  /**
+   * Runs after an install or update is durable, at least once, as a delivery; once more when a browser brings a relay state for
+   * it afterwards.
+   */
+  onInstalled(listener: InstalledListener): HipchatAddon
   /** Runs once after an uninstall, with a store to read, no outbound calls, at most 5 s. */
   onUninstalled(listener: LifecycleListener): HipchatAddon
   /** A route below the add-on's prefix, behind authentication. */
   page(path: string, handler: PageHandler, options?: PageOptions & { readonly public?: false }): HipchatAddon
   /** Open to anybody, no tenant. */
   page(path: string, handler: PublicPageHandler, options: PageOptions & { readonly public: true }): HipchatAddon
+  /**
+   * The link with which a user begins to install this add-on.
+   * @param host  base address of the host's web pages; default `https://www.hipchat.com`
+   * @throws PartywallError ERR_OUTBOUND_URL for another base than a plain web address
+   * @example addon.installUrl('https://chat.example.com', { room: 'Lobby', relayState: 'from the newsletter' })
+   */
+  installUrl(host?: string, options?: InstallUrlOptions): string
   /**
    * The tenant's services for a context of your own making: in a job, or inside `app.runAs`.
    * @throws TypeError for a context of another add-on or dialect
@@ -68,7 +88,7 @@ export function createHipchatAddon(options: HipchatAddonOptions, ports: DialectD
   const settings = readOptions(options, ports.app)
   const definitions = createWebhookDefinitions()
   const pages: Route[] = []
-  const installed: LifecycleListener[] = []
+  const installed: InstalledListener[] = []
   const uninstalled: LifecycleListener[] = []
   let isFrozen = false
   let descriptor: JsonObject | undefined
@@ -88,8 +108,10 @@ export function createHipchatAddon(options: HipchatAddonOptions, ports: DialectD
     hasUninstallListeners: () => uninstalled.length > 0,
   }
   ports.handlers.set(deps.webhookHandler, (work, context) => runWebhook(work, context, deps))
-  ports.handlers.set(deps.installHandler, (_, context) => runListeners(installed, context, deps))
-  ports.handlers.set(deps.uninstallHandler, (_, context) => runListeners(uninstalled, context, deps), 'read-only')
+  ports.handlers.set(deps.installHandler, ({ payload }, context) =>
+    runListeners(installed, context, { installation: readInstallationFacts(payload) }, deps),
+  )
+  ports.handlers.set(deps.uninstallHandler, (_, context) => runListeners(uninstalled, context, {}, deps), 'read-only')
 
   const change = (work: () => void): HipchatAddon => {
     if (isFrozen) throw new TypeError('the add-on serves already; call its builder before the first request')
@@ -111,11 +133,17 @@ export function createHipchatAddon(options: HipchatAddonOptions, ports: DialectD
     return descriptor
   }
   const { installable, webhook } = settings.routes
+  const browserRoutes = () => [
+    route('GET', settings.routes.installed, request => handleInstalledPage(request, deps)),
+    route('GET', settings.routes.updated, request => handleInstalledPage(request, deps)),
+    route('GET', settings.routes.uninstalled, request => handleUninstalledPage(request, deps)),
+  ]
   const ownRoutes = [
     route('GET', settings.routes.descriptor, () => jsonAnswer(describe()), true),
     route('POST', installable, request => handleInstall(request, deps)),
     route('DELETE', `${installable}/:oauthId`, request => handleUninstall(request, deps)),
     route('POST', webhook, request => handleWebhook(request, deps)),
+    ...(settings.clientSideInstall ? browserRoutes() : []),
   ]
 
   const addon: HipchatAddon = {
@@ -151,6 +179,8 @@ export function createHipchatAddon(options: HipchatAddonOptions, ports: DialectD
           : servePage(request, handler as PageHandler, deps)
       return change(() => pages.push(route(pageOptions.method ?? 'GET', settings.prefix + path, serve)))
     },
+    installUrl: (host = 'https://www.hipchat.com', urlOptions = {}) =>
+      installUrl(host, describe(), urlOf(settings, settings.routes.descriptor), urlOptions),
     services(context) {
       const { app, dialect } = context.identity
       if (dialect !== 'hipchat' || app !== settings.key)
@@ -169,11 +199,12 @@ export function createHipchatAddon(options: HipchatAddonOptions, ports: DialectD
 }
 
 /** One after the other; the first that fails ends it. */
-async function runListeners(
-  listeners: readonly LifecycleListener[],
+async function runListeners<F extends object>(
+  listeners: readonly ((context: HipchatLifecycleContext & F) => unknown)[],
   context: TenantContext,
+  facts: F,
   deps: WebhookDeps,
 ): Promise<void> {
-  const services = extend(createServices(context, undefined, deps), { signal: context.signal })
+  const services = extend(createServices(context, undefined, deps), { signal: context.signal, ...facts })
   for (const listener of listeners) await listener(services)
 }

@@ -30,11 +30,18 @@ export function buildDescriptor(settings: AddonSettings, webhooks: readonly Webh
         allowRoom: settings.allowRoom,
         callbackUrl: installableUrl,
         updateCallbackUrl: installableUrl,
+        ...(settings.clientSideInstall ? browserUrls(settings) : {}),
       },
       ...present('webhook', webhooks.length === 0 ? undefined : webhooks.map(webhook => describe(settings, webhook))),
     },
   })
 }
+
+const browserUrls = (settings: AddonSettings): JsonObject => ({
+  installedUrl: urlOf(settings, settings.routes.installed),
+  updatedUrl: urlOf(settings, settings.routes.updated),
+  uninstalledUrl: urlOf(settings, settings.routes.uninstalled),
+})
 
 /** Public address of one of our paths (which have the prefix already). */
 export const urlOf = (settings: AddonSettings, path: string): string =>

@@ -8,6 +8,7 @@ import type { TenantContext } from '../../core/context.ts'
 import type { Work } from '../../core/ports.ts'
 import type { TenantStore } from '../../core/store.ts'
 import type { RequestView } from '../../http/view.ts'
+import type { InstallationFacts } from './announcement.ts'
 import type { Authentication } from './authentication.ts'
 import type { LifecycleDeps } from './lifecycle.ts'
 import type { PatternMatch } from './pattern.ts'
@@ -40,6 +41,10 @@ export interface HipchatPageContext extends HipchatRequestServices {
 
 export interface HipchatLifecycleContext extends TenantServices {
   readonly signal: AbortSignal
+}
+
+export interface HipchatInstalledContext extends HipchatLifecycleContext {
+  readonly installation: InstallationFacts
 }
 
 export interface HipchatWebhookContext extends Omit<TenantServices, 'roomClient'>, Omit<WebhookFields, 'clientId'> {

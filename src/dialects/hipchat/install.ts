@@ -1,5 +1,6 @@
 /**
- * Installation and update (protocol A4.1, A4.3): the request is unsigned, so only the host's word counts.
+ * Installation and update (protocol A4.1 to A4.3): what arrives is unsigned, so only the host's word counts, whichever way it
+ * came.
  *
  * Order: body, allowed host, bound host, the host's document, the host's token endpoint; only then the registry. A 2xx leaves
  * when the change is durable and no process accepts the state before it.
@@ -9,13 +10,15 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import * as z from 'zod'
 import { isPartywallError, PartywallError } from '../../core/errors.ts'
 import { readJsonBody } from '../../core/json-body.ts'
-import type { ChangeResult, TenantChange } from '../../core/ports.ts'
+import type { TenantChange } from '../../core/ports.ts'
 import type { IdentityRecord, JsonObject } from '../../core/tenant.ts'
 import type { Answer, RoutedRequest } from '../../http/view.ts'
 import { hs256Key } from '../../wire/jws.ts'
 import type { GrantedToken } from '../../wire/oauth2.ts'
+import { type Arrival, announceInstall } from './announcement.ts'
 import { NO_CONTENT } from './answers.ts'
-import { checkCapabilitiesUrl, fetchCapabilities } from './capabilities.ts'
+import { fetchCapabilities } from './capabilities.ts'
+import { checkHostUrl } from './host-address.ts'
 import type { LifecycleDeps } from './lifecycle.ts'
 import { identityKey } from './principal.ts'
 import { attributesOf, type HipchatAttributes, type TenantLinks } from './tenant.ts'
@@ -52,12 +55,23 @@ const MAX_TRIES = 4
 
 /**
  * Answers `POST <installable>`, for first installs and updates alike.
+ * @throws PartywallError what `install` throws
+ */
+export async function handleInstall({ view }: RoutedRequest, deps: LifecycleDeps): Promise<Answer> {
+  return { ...NO_CONTENT, tenant: await install((await readJsonBody(view)).value, deps) }
+}
+
+/**
+ * Proves an installation and stores it.
+ * @param value  the installation document, as it came
+ * @returns the `oauthId`, once the change is durable and no process accepts the state before it
  * @throws PartywallError ERR_INSTALL_INVALID, ERR_INSTALL_HOST_REFUSED, ERR_INSTALL_DOCUMENT_INVALID, ERR_INSTALL_TOKEN_REFUSED,
  *   ERR_INSTALL_GROUP_MISMATCH, ERR_INSTALL_CONFLICT; 503 when host or store cannot be reached
  */
-export async function handleInstall({ view }: RoutedRequest, deps: LifecycleDeps): Promise<Answer> {
-  const body = readInstallable((await readJsonBody(view)).value)
-  const url = checkCapabilitiesUrl(body.capabilitiesUrl, deps.settings)
+export async function install(value: unknown, deps: LifecycleDeps, arrival: Arrival = {}): Promise<string> {
+  const body = readInstallable(value)
+  const url = checkHostUrl(body.capabilitiesUrl, 'capabilitiesUrl', deps.settings)
+  checkOrigin(url, arrival)
   const key = identityKey(deps.settings, body.oauthId)
   let present = await deps.registry.findFresh(key)
   checkBinding(present, body, url.host)
@@ -67,8 +81,8 @@ export async function handleInstall({ view }: RoutedRequest, deps: LifecycleDeps
     // Asked again in each round: of two secrets that were both honoured a moment ago, the host honours one.
     await confirm(proof, present, deps)
     try {
-      await commit(changeOf(proof, present, deps), present, deps)
-      return { ...NO_CONTENT, tenant: body.oauthId }
+      await commit(changeOf(proof, present, deps), present, arrival, deps)
+      return body.oauthId
     } catch (error) {
       if (!isPartywallError(error, 'ERR_INSTALL_CONFLICT') || tries === MAX_TRIES) throw error
       const now = await deps.registry.findFresh(key)
@@ -77,6 +91,12 @@ export async function handleInstall({ view }: RoutedRequest, deps: LifecycleDeps
       checkBinding(present, body, url.host)
     }
   }
+}
+
+/** A document speaks for the host that served it, and for no other one on the list. */
+function checkOrigin(url: URL, { origin }: Arrival): void {
+  if (origin === undefined || origin === url.origin) return
+  throw new PartywallError('ERR_INSTALL_HOST_REFUSED', { details: { host: url.host, servedBy: origin } })
 }
 
 function readInstallable(value: unknown): Installable {
@@ -142,29 +162,16 @@ function changeOf(proof: Proof, present: IdentityRecord | undefined, deps: Lifec
   }
 }
 
-async function commit(change: TenantChange, before: IdentityRecord | undefined, deps: LifecycleDeps): Promise<void> {
-  const result = await deps.registry.apply(change)
-  if (result.outcome === 'stale') throw new PartywallError('ERR_LIFECYCLE_STALE')
-  await announce(result, before, deps)
-  await result.settled()
-}
-
-/** A host that saw no 2xx sends the same installation again within this time. */
-const RETRY_WINDOW_MS = 3_600_000
-
-/** The listeners' work is a delivery like any other: durable before the 2xx, once per version of the identity, retried. */
-async function announce(
-  { outcome, identity }: ChangeResult,
+async function commit(
+  change: TenantChange,
   before: IdentityRecord | undefined,
+  arrival: Arrival,
   deps: LifecycleDeps,
 ): Promise<void> {
-  if (identity === undefined || !deps.hasInstallListeners()) return
-  // Unchanged: perhaps a process died between commit and delivery. The retry key makes it once.
-  if (outcome === 'unchanged' && deps.clock.now() - (before?.orderedAt ?? 0) > RETRY_WINDOW_MS) return
-  const retryKey = createHash('sha256').update(`installed ${identity.uid} ${identity.version}`).digest()
-  await deps.binder.run(identity, context =>
-    deps.inbox.accept(context, { handler: deps.installHandler, payload: JSON.stringify({ outcome }), retryKey }),
-  )
+  const result = await deps.registry.apply(change)
+  if (result.outcome === 'stale') throw new PartywallError('ERR_LIFECYCLE_STALE')
+  await announceInstall(result, before, arrival, deps)
+  await result.settled()
 }
 
 function isSameSecret(present: IdentityRecord, body: Installable): boolean {

@@ -36,6 +36,11 @@ export interface HipchatAddonOptions {
   /** Prefix of all routes of this add-on below the base URL, such as `/two`. Default none. */
   readonly path?: string
   readonly routes?: Partial<HipchatRoutes>
+  /**
+   * Publishes `installedUrl`, `updatedUrl` and `uninstalledUrl` as well, for hosts that install through the user's browser and
+   * bring a relay state; default false.
+   */
+  readonly clientSideInstall?: boolean
   /** May be installed in one room; default true. */
   readonly allowRoom?: boolean
   /** May be installed for a whole group; default true. */
@@ -57,6 +62,10 @@ export interface HipchatAddonOptions {
 export interface HipchatRoutes {
   readonly descriptor: string
   readonly installable: string
+  /** These three with `clientSideInstall`. */
+  readonly installed: string
+  readonly updated: string
+  readonly uninstalled: string
   readonly webhook: string
 }
 
@@ -71,6 +80,7 @@ export interface AddonSettings {
   readonly scopes: readonly string[]
   readonly hosts: readonly string[]
   readonly insecureHosts: readonly string[]
+  readonly clientSideInstall: boolean
   readonly allowRoom: boolean
   readonly allowGlobal: boolean
   readonly fromName: string | undefined
@@ -105,6 +115,7 @@ export function readOptions(options: HipchatAddonOptions, app: AppSpec): AddonSe
     scopes: scopesOf(options.scopes),
     hosts: (options.hosts ?? ['api.hipchat.com']).map(host => hostOf(host, 'https')),
     insecureHosts: (options.insecureHosts ?? []).map(host => hostOf(host, 'http')),
+    clientSideInstall: options.clientSideInstall ?? false,
     allowRoom: options.allowRoom ?? true,
     allowGlobal: options.allowGlobal ?? true,
     fromName: options.fromName,
@@ -115,6 +126,9 @@ export function readOptions(options: HipchatAddonOptions, app: AppSpec): AddonSe
     routes: {
       descriptor: prefix + pathOf(options.routes?.descriptor ?? '/addon/capabilities', 'routes.descriptor'),
       installable: prefix + pathOf(options.routes?.installable ?? '/addon/installable', 'routes.installable'),
+      installed: prefix + pathOf(options.routes?.installed ?? '/addon/installed', 'routes.installed'),
+      updated: prefix + pathOf(options.routes?.updated ?? '/addon/updated', 'routes.updated'),
+      uninstalled: prefix + pathOf(options.routes?.uninstalled ?? '/addon/uninstalled', 'routes.uninstalled'),
       webhook: prefix + pathOf(options.routes?.webhook ?? '/addon/webhook', 'routes.webhook'),
     },
     tokenTtlSeconds: secondsOf(options.tokenTtlMinutes ?? 15, 'tokenTtlMinutes'),

@@ -16,17 +16,32 @@ const MAX_TRIES = 4
 
 /**
  * Answers `DELETE <installable>/:oauthId`; the same removal again is a 204 without effect.
- * @throws PartywallError ERR_INSTALLATION_UNKNOWN (404), ERR_UNINSTALL_REFUSED (403); 503 when host or store cannot be reached
+ * @throws PartywallError what `removeInstallation` throws
  */
 export async function handleUninstall({ params }: RoutedRequest, deps: LifecycleDeps): Promise<Answer> {
-  const key = identityKey(deps.settings, params.oauthId ?? '')
+  const oauthId = params.oauthId ?? ''
+  await removeInstallation(oauthId, deps)
+  return { ...NO_CONTENT, tenant: oauthId }
+}
+
+/**
+ * Removes an installation if its bound host says that it has ended. Resolves when the removal is durable, also one from before.
+ * @param host  where the request says it comes from: another one than the bound host is not asked to speak for it
+ * @throws PartywallError ERR_INSTALLATION_UNKNOWN (404), ERR_INSTALL_HOST_REFUSED, ERR_UNINSTALL_REFUSED (403); 503 when host or
+ *   store cannot be reached
+ */
+export async function removeInstallation(oauthId: string, deps: LifecycleDeps, host?: string): Promise<void> {
+  const key = identityKey(deps.settings, oauthId)
   for (let tries = 1; ; tries += 1) {
     const identity = await findStorable(key, deps)
     if (identity === undefined) throw new PartywallError('ERR_INSTALLATION_UNKNOWN')
+    if (host !== undefined && host !== identity.host) {
+      throw new PartywallError('ERR_INSTALL_HOST_REFUSED', { details: { host, boundHost: identity.host } })
+    }
     if (identity.state !== 'uninstalled' && identity.state !== 'retired') await requireRemoval(identity, deps)
     try {
       await endInstallation(identity, 'uninstall', deps)
-      return { ...NO_CONTENT, tenant: identity.externalId }
+      return
     } catch (error) {
       // Re-installed meanwhile: what the host refused were older credentials, so it is asked about the new ones.
       if (!isPartywallError(error, 'ERR_INSTALL_CONFLICT') || tries === MAX_TRIES) throw error
