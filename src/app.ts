@@ -127,7 +127,7 @@ async function assemble(
 ): Promise<App> {
   const clock = options.clock ?? systemClock
   const random = options.random ?? systemRandom
-  const { app: spec, developmentHosts, jobs: settings, retention: policy } = configuration
+  const { app: spec, developmentHosts, privateHosts, jobs: settings, retention: policy } = configuration
 
   // Tenants.
   const dataKeys = createDataKeys({ keys })
@@ -171,7 +171,11 @@ async function assemble(
   // The way in and the way out.
   const loop = watchLoop(clock)
   const gate = createFloodGate(clock, loop.lagMs, options.limits)
-  const outbound = createOutbound({ allowPrivate: developmentHosts, allowHttp: developmentHosts })
+  const outbound = createOutbound({
+    allowPrivate: developmentHosts,
+    allowHttp: developmentHosts,
+    allowPrivateNetwork: privateHosts,
+  })
   const accessLog = options.requestLog === false ? undefined : createAccessLog()
   const onError: ErrorListener = (error, view) => logger.error('request-failed', { method: view.method, error })
 

@@ -6,7 +6,7 @@
 import { PartywallError } from './core/errors.ts'
 import type { LogLevel } from './core/log.ts'
 import type { Clock, KeyProvider, Logger, Random } from './core/ports.ts'
-import { checkWebUrl } from './core/url.ts'
+import { checkWebUrl, hostPortOf } from './core/url.ts'
 import type { FloodSettings } from './http/flood-gate.ts'
 import type { TenantLimitSettings } from './http/limits.ts'
 import { JOB_SETTINGS, type JobSettings } from './jobs/settings.ts'
@@ -34,6 +34,11 @@ export interface AppOptions {
    * `baseUrl` is not a loopback address.
    */
   readonly developmentHosts?: readonly string[]
+  /**
+   * Exact `host[:port]` of hosts inside a private network, such as a HipChat Server, reached by https. Loopback, link-local and
+   * metadata addresses stay refused. Allowed in production; which add-on takes installations from them its own `hosts` say.
+   */
+  readonly privateHosts?: readonly string[]
   readonly limits?: Partial<TenantLimitSettings & FloodSettings>
   readonly jobs?: Partial<JobSettings>
   readonly logger?: Logger
@@ -51,6 +56,8 @@ export interface Configuration {
   readonly basePath: string
   readonly retention: { readonly days: number; readonly restore: boolean }
   readonly developmentHosts: readonly string[]
+  /** `host:port`, the port always written. */
+  readonly privateHosts: readonly string[]
   readonly jobs: JobSettings
   readonly logLevel: LogLevel
   readonly isProduction: boolean
@@ -75,6 +82,7 @@ export function readConfiguration(options: AppOptions, environment: Environment)
     basePath: baseUrl.pathname.replace(/\/$/, ''),
     retention: { days: readDays(options.retention?.days, environment), restore: options.retention?.restore ?? true },
     developmentHosts: readDevelopmentHosts(options.developmentHosts ?? [], baseUrl, isProduction),
+    privateHosts: (options.privateHosts ?? []).map(readPrivateHost),
     jobs: { ...JOB_SETTINGS, ...options.jobs },
     logLevel: readLogLevel(options.logLevel ?? environment.LOG_LEVEL ?? 'info'),
     isProduction,
@@ -115,6 +123,12 @@ function readDevelopmentHosts(hosts: readonly string[], baseUrl: URL, isProducti
   const odd = hosts.find(host => !/^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}$/.test(host))
   if (odd !== undefined) throw wrong(`developmentHosts are exact host:port, not ${JSON.stringify(odd)}`)
   return hosts
+}
+
+function readPrivateHost(host: string): string {
+  const isPlain = typeof host === 'string' && /^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::\d{1,5})?$/.test(host)
+  if (isPlain && URL.canParse(`https://${host}/`)) return hostPortOf(new URL(`https://${host}/`))
+  throw wrong(`privateHosts are exact host[:port], not ${JSON.stringify(host)}`)
 }
 
 function readLogLevel(text: string): LogLevel {

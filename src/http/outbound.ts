@@ -15,6 +15,8 @@ import { readResponse } from './outbound-body.ts'
 export interface OutboundOptions {
   /** `host:port` that may have a private or loopback address; the port is always written. */
   readonly allowPrivate?: readonly string[]
+  /** `host:port` that may have an address of a private network, but not a loopback, link-local or metadata address. */
+  readonly allowPrivateNetwork?: readonly string[]
   /** `host:port` that may be reached by plain http; development only. */
   readonly allowHttp?: readonly string[]
   /** Milliseconds for a whole call, redirects included; default 10,000. */
@@ -45,22 +47,24 @@ const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
 interface Settings {
   readonly allowPrivate: ReadonlySet<string>
+  readonly allowPrivateNetwork: ReadonlySet<string>
   readonly allowHttp: ReadonlySet<string>
   readonly timeoutMs: number
   readonly maxBytes: number
 }
 
 /**
- * @throws TypeError for an entry of `allowPrivate` or `allowHttp` that is not `host:port`
+ * @throws TypeError for an entry of `allowPrivate`, `allowPrivateNetwork` or `allowHttp` that is not `host:port`
  */
 export function createOutbound(options: OutboundOptions = {}): OutboundClient {
   const settings: Settings = {
     allowPrivate: hostPorts(options.allowPrivate),
+    allowPrivateNetwork: hostPorts(options.allowPrivateNetwork),
     allowHttp: hostPorts(options.allowHttp),
     timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     maxBytes: options.maxBytes ?? DEFAULT_MAX_BYTES,
   }
-  const agent = createAgent(options, settings.allowPrivate)
+  const agent = createAgent(options, settings)
   let closing: Promise<void> | undefined
   return {
     async request(request) {
@@ -80,12 +84,12 @@ export function createOutbound(options: OutboundOptions = {}): OutboundClient {
  * Connections are pinned: the resolver is asked once, inside the connect, and the socket goes to what was checked there. A pool
  * per origin keeps that true for connections that are used again.
  */
-function createAgent(options: OutboundOptions, allowPrivate: ReadonlySet<string>): Agent {
+function createAgent(options: OutboundOptions, settings: Settings): Agent {
   const resolve = options.resolve ?? (hostname => dns.lookup(hostname, { all: true }))
   return new Agent({
     factory(origin, poolOptions) {
       const connect = buildConnector({
-        lookup: checkedLookup(hostPortOf(new URL(origin)), resolve, allowPrivate),
+        lookup: checkedLookup(hostPortOf(new URL(origin)), resolve, settings),
         timeout: CONNECT_TIMEOUT_MS,
         // Spelled out, so that no environment variable turns it off.
         rejectUnauthorized: true,
@@ -96,14 +100,15 @@ function createAgent(options: OutboundOptions, allowPrivate: ReadonlySet<string>
   })
 }
 
-function checkedLookup(hostPort: string, resolve: ResolveHost, allowPrivate: ReadonlySet<string>): LookupFunction {
+function checkedLookup(hostPort: string, resolve: ResolveHost, settings: Settings): LookupFunction {
   return (hostname, lookupOptions, callback) => {
     const answer = async () => {
       const found = await resolve(hostname)
       refusePrivate(
         found.map(entry => entry.address),
         hostPort,
-        allowPrivate,
+        settings.allowPrivate,
+        settings.allowPrivateNetwork,
       )
       return found
     }
@@ -124,7 +129,7 @@ function permit(text: string, allowedOrigins: readonly string[], settings: Setti
   if (!allowedOrigins.includes(url.origin)) throw refused(hostPort, 'origin is not on the list of this call')
   if (url.protocol !== 'https:' && !settings.allowHttp.has(hostPort)) throw refused(hostPort, 'https is required')
   const address = literalAddress(url.hostname)
-  if (address !== undefined) refusePrivate([address], hostPort, settings.allowPrivate)
+  if (address !== undefined) refusePrivate([address], hostPort, settings.allowPrivate, settings.allowPrivateNetwork)
   return url
 }
 

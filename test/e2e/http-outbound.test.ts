@@ -212,6 +212,28 @@ test('C 34, C 35: the connection goes to the address that was checked; a second 
   assert.equal(connections, before)
 })
 
+test('C 35: a host named as private is called at a private address by https, and at a loopback address never', async () => {
+  const hostPort = `chat.test:${secure.port}`
+  const callAt = (address: string, more: { readonly url?: string } = {}) => {
+    const client = makeClient({
+      allowPrivateNetwork: [hostPort],
+      timeoutMs: 200,
+      resolve: async () => [{ address, family: address.includes(':') ? 6 : 4 }],
+    })
+    const url = more.url ?? `https://${hostPort}/hello`
+    return client.request({ url, method: 'GET', allowedOrigins: [new URL(url).origin] })
+  }
+  const before = connections
+  for (const address of ['127.0.0.1', '169.254.169.254', '::1']) {
+    await assert.rejects(callAt(address), { code: 'ERR_OUTBOUND_REFUSED' }, address)
+  }
+  await assert.rejects(callAt('10.255.255.1', { url: `http://${hostPort}/` }), { code: 'ERR_OUTBOUND_REFUSED' })
+  await assert.rejects(callAt('10.255.255.1', { url: 'https://chat.test:1/' }), { code: 'ERR_OUTBOUND_REFUSED' })
+  // Let through: whether anybody answers there is the network's matter.
+  await assert.rejects(callAt('10.255.255.1'), { code: /^ERR_OUTBOUND_(TIMEOUT|UNREACHABLE)$/ })
+  assert.equal(connections, before)
+})
+
 test('C 33: certificates are verified, whatever the environment says', async () => {
   const resolve = async () => [{ address: '127.0.0.1', family: 4 }]
   const hosts = [`host.test:${secure.port}`, `other.test:${secure.port}`]

@@ -63,6 +63,26 @@ test('C 35: one private address among several refuses them all, unless configura
   assert.doesNotThrow(() => refusePrivate(['8.8.8.8'], 'host:443', new Set()))
 })
 
+test('C 35: a host that configuration names as private reaches private networks, and nothing else that is special', () => {
+  const inside = new Set(['chat.corp.example:443'])
+  const check = (addresses: readonly string[], hostPort = 'chat.corp.example:443') =>
+    refusePrivate(addresses, hostPort, new Set(), inside)
+  for (const address of ['10.0.0.1', '172.16.0.1', '192.168.255.1', 'fc00::1', 'fd12:3456::1', '8.8.8.8']) {
+    assert.doesNotThrow(() => check([address]), address)
+  }
+  assert.doesNotThrow(() => check(['10.0.0.1', '8.8.8.8']))
+  for (const address of [
+    ...['127.0.0.1', '0.0.0.0', '169.254.169.254', '100.100.100.200', '168.63.129.16', '192.0.0.192', '224.0.0.1'],
+    ...['::1', '::', 'fe80::1', 'fd00:ec2::254', 'fd20:ce::254', '::ffff:10.0.0.1', '64:ff9b::a00:1', '2002:a00:1::'],
+    ...['localhost', ''],
+  ]) {
+    assert.throws(() => check([address]), { code: 'ERR_OUTBOUND_REFUSED' }, address)
+    assert.throws(() => check(['10.0.0.1', address]), { code: 'ERR_OUTBOUND_REFUSED' }, address)
+  }
+  assert.throws(() => check([]), { code: 'ERR_OUTBOUND_REFUSED' })
+  assert.throws(() => check(['10.0.0.1'], 'chat.corp.example:8443'), { code: 'ERR_OUTBOUND_REFUSED' })
+})
+
 test('C 35: addresses written into a URL are recognised in every spelling the parser takes', () => {
   const spellings = [
     ['http://127.0.0.1/', '127.0.0.1'],
