@@ -140,7 +140,9 @@ test('C 37: a server with a path and a port of its own, beside the cloud: each t
       },
     },
   })
-  server.serve('/hipchat/v2/oauth/token', { body: { access_token: 'of-the-server', token_type: 'bearer', expires_in: 3600, group_id: 1 } })
+  server.serve('/hipchat/v2/oauth/token', {
+    body: { access_token: 'of-the-server', token_type: 'bearer', expires_in: 3600, group_id: 1 },
+  })
   server.serve('/hipchat/v2/probe', ({ headers }) => ({ body: { server: true, with: headers.authorization } }))
   const body = { oauthId: 'corp', oauthSecret: 'a secret of sixteen bytes', groupId: 1 }
   const installed = await ask(app.baseUrl, '/addon/installable', undefined, {
