@@ -40,7 +40,7 @@ export const ERRORS = define({
   ERR_INSTALLABLE_GONE: {
     status: 410,
     fault: 'caller',
-    message: 'The address of this installation was good once only. Begin the installation again at the host.',
+    message: 'The address of this installation was good once only. Install again from the host.',
   },
   ERR_REDIRECT_REFUSED: {
     status: 400,

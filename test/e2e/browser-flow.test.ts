@@ -17,6 +17,8 @@ let addon: HipchatApp
 let listening: Listening
 const arrivals: (InstallationFacts & { readonly tenant: string })[] = []
 const departures: string[] = []
+/** Nobody answers there. */
+const INSIDE = ['10.255.255.1:8443', '127.0.0.1:8443']
 const KEY = { id: 'test', key: Buffer.alloc(32, 5) }
 
 before(async () => {
@@ -31,10 +33,16 @@ before(async () => {
     database: { urls: database.urls },
     keys: { current: KEY, find: id => (id === KEY.id ? KEY.key : undefined) },
     developmentHosts: [new URL(host.url).host, server.authority],
+    privateHosts: INSIDE,
     logLevel: 'silent',
     requestLog: false,
   })
-  addon = app.hipchat({ name: 'Browser', scopes: ['send_notification', 'view_group'], clientSideInstall: true })
+  addon = app.hipchat({
+    name: 'Browser',
+    scopes: ['send_notification', 'view_group'],
+    hosts: [...INSIDE, '10.255.255.1:8444'],
+    clientSideInstall: true,
+  })
   addon
     .onInstalled(({ tenant, installation }) => arrivals.push({ tenant: tenant.id, ...installation }))
     .onUninstalled(({ tenant }) => departures.push(tenant.id))
@@ -163,6 +171,22 @@ test('C 37: a server with a path and a port of its own, beside the cloud: each t
     server.asked.slice(asked).map(({ path }) => path),
     ['/hipchat/v2/oauth/token', '/hipchat/v2/probe'],
   )
+})
+
+test('C 35: an address inside is called only where configuration names it, and never a loopback one by https', async () => {
+  const install = async (authority: string) => {
+    const body = { oauthId: 'inside', oauthSecret: 'a secret of sixteen bytes', groupId: 1 }
+    return codeOf(
+      await ask(app.baseUrl, '/addon/installable', undefined, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ ...body, capabilitiesUrl: `https://${authority}/v2/capabilities` }),
+      }),
+    )
+  }
+  assert.equal(await install('127.0.0.1:8443'), 'ERR_INSTALL_HOST_REFUSED')
+  assert.equal(await install('10.255.255.1:8444'), 'ERR_INSTALL_HOST_REFUSED')
+  assert.match((await install('10.255.255.1:8443')) ?? '', /^ERR_OUTBOUND_(TIMEOUT|UNREACHABLE)$/)
 })
 
 test('the link that begins an install leads the host to the descriptor', async () => {
