@@ -28,18 +28,19 @@ export interface FarewellDeps {
   readonly inbox: Pick<Inbox, 'bury'>
   readonly logger: Logger
   readonly handlerTimeoutMs: number
+  /** Longest wait for another process that runs it; default 8 s, since a host has about ten seconds of patience. */
+  readonly waitMs?: number
 }
 
 const KEEP_MS = 1_000
 const SWEEP_MS = 2_000
-/** A host has about ten seconds of patience. */
 const WAIT_MS = 8_000
 const LOOK_MS = 100
 const MAX_ATTEMPTS = 3
 const ENDED = 'the process ended while the handler ran, again and again'
 
 export function createFarewells(deps: FarewellDeps): FarewellsWithLifetime {
-  const { table, logger } = deps
+  const { table, logger, waitMs = WAIT_MS } = deps
   let timer: NodeJS.Timeout | undefined
   let sweeping: Promise<void> | undefined
   let isClosed = false
@@ -50,7 +51,7 @@ export function createFarewells(deps: FarewellDeps): FarewellsWithLifetime {
       const farewell = await table.claim(identity)
       if (farewell === 'none') return
       if (farewell !== 'held') return say(identity, farewell, deps)
-      if (waitedMs >= WAIT_MS) throw new PartywallError('ERR_TENANT_HELD', { retryAfterSeconds: 5 })
+      if (waitedMs >= waitMs) throw new PartywallError('ERR_TENANT_HELD', { retryAfterSeconds: 5 })
       await delay(LOOK_MS)
     }
   }

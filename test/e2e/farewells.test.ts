@@ -23,7 +23,7 @@ const AT_ONCE = { days: 0, restore: true }
 const HANDLER = 'goodbye'
 
 /** One process: what it says goodbye with, and what it buries. */
-function farewellsOf(say: (work: Work) => Promise<void>) {
+function farewellsOf(say: (work: Work) => Promise<void>, waitMs = 8_000) {
   const { registry } = testRegistry(db.database, { retention: AT_ONCE })
   const handlers = createHandlerTable()
   handlers.set(HANDLER, say, 'read-only')
@@ -36,6 +36,7 @@ function farewellsOf(say: (work: Work) => Promise<void>) {
     inbox: { bury: async (_, { error }) => void buried.push(error) },
     logger: silent,
     handlerTimeoutMs: 60_000,
+    waitMs,
   })
   return { ...farewells, buried }
 }
@@ -93,6 +94,13 @@ test('while a farewell runs, it stays with its process, and others wait for it',
   order.push('waited for')
   await own
   assert.deepEqual(order, ['said', 'waited for'])
+})
+
+test('who has waited long enough is told to come again, and a 2xx is never false', async () => {
+  const identity = await leave('held')
+  const impatient = farewellsOf(() => assert.fail('another process holds it'), 200)
+  await assert.rejects(impatient.complete(identity), { code: 'ERR_TENANT_HELD', status: 503 })
+  assert.equal(await owed(identity), 1)
 })
 
 test('A 13: nothing is erased before the farewell that may read it, but an add-on that is gone holds it back for a day only', async () => {
