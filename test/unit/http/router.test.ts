@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { PartywallError } from '../../../src/core/errors.ts'
-import { headerOf, jsonAnswer } from '../../../src/http/answers.ts'
+import { headerOf } from '../../../src/core/header-list.ts'
+import { jsonAnswer } from '../../../src/http/answers.ts'
 import { createRouter } from '../../../src/http/router.ts'
 import type { Answer, RequestView, Route } from '../../../src/http/view.ts'
 
