@@ -11,12 +11,24 @@ export type { Clock, KeyProvider, Logger, Random, Work, WorkHandler } from './co
 export type { ListOptions, SetOptions, StoreEntry, StorePage, TenantStore } from './core/store.ts'
 export type { JsonObject, JsonValue } from './core/tenant.ts'
 export type {
+  ActionDefinition,
+  CommandDefinition,
+  Condition,
+  ConfigurableDefinition,
+  DialogDefinition,
+  ExternalPageDefinition,
+  GlanceDefinition,
+  WebPanelDefinition,
+} from './dialects/hipchat/builder/definitions.ts'
+export { type GlanceContent, type GlanceInput, glanceContent } from './dialects/hipchat/glance.ts'
+export type {
   HipchatLifecycleContext,
   HipchatPageContext,
   HipchatRequestServices,
   HipchatWebhookContext,
   TenantServices,
 } from './dialects/hipchat/handler-context.ts'
+export type { Locals } from './dialects/hipchat/locals.ts'
 export type { HipchatTenant } from './dialects/hipchat/tenant.ts'
 export type { RoomClient, TenantClient } from './dialects/hipchat/tenant-client.ts'
 export type { TenantWebhooks } from './dialects/hipchat/tenant-webhooks.ts'
