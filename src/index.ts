@@ -12,6 +12,17 @@ export type { ListOptions, SetOptions, StoreEntry, StorePage, TenantStore } from
 export type { JsonObject, JsonValue } from './core/tenant.ts'
 export type { InstallationFacts } from './dialects/hipchat/announcement.ts'
 export type {
+  ActionDefinition,
+  CommandDefinition,
+  Condition,
+  ConfigurableDefinition,
+  DialogDefinition,
+  ExternalPageDefinition,
+  GlanceDefinition,
+  WebPanelDefinition,
+} from './dialects/hipchat/builder/definitions.ts'
+export { type GlanceContent, type GlanceInput, glanceContent } from './dialects/hipchat/glance.ts'
+export type {
   HipchatInstalledContext,
   HipchatLifecycleContext,
   HipchatPageContext,
@@ -20,6 +31,7 @@ export type {
   TenantServices,
 } from './dialects/hipchat/handler-context.ts'
 export type { InstallUrlOptions } from './dialects/hipchat/install-url.ts'
+export type { Locals } from './dialects/hipchat/locals.ts'
 export type { HipchatTenant } from './dialects/hipchat/tenant.ts'
 export type { RoomClient, TenantClient } from './dialects/hipchat/tenant-client.ts'
 export type { TenantWebhooks } from './dialects/hipchat/tenant-webhooks.ts'

@@ -4,7 +4,16 @@ import { test } from 'node:test'
 import { DEFAULT_FLOOD_SETTINGS } from '../src/http/flood-gate.ts'
 import { DEFAULT_TENANT_LIMITS } from '../src/http/limits.ts'
 import { JOB_SETTINGS } from '../src/jobs/settings.ts'
-import { codeRows, codeSpans, exists, exportedNames, filesBelow, memberNames, read } from './support/documents.ts'
+import {
+  codeRows,
+  codeSpans,
+  exists,
+  exportedNames,
+  filesBelow,
+  memberNames,
+  read,
+  titlesOf,
+} from './support/documents.ts'
 
 const configuration = codeRows(read('docs/reference/configuration.md'))
 const documented = configuration.map(([name = '']) => codeSpans(name)).flatMap(spansOfRow)
@@ -51,6 +60,38 @@ test('the page of the dialect has every option of a HipChat add-on', () => {
   assert.deepEqual(missing, [])
 })
 
+test('the page of the dialect has every method of the builder', () => {
+  const [, table = ''] = read('docs/dialects/hipchat.md').split('### The builder')
+  const names = codeRows(table.split('\n## ')[0] ?? '').flatMap(([cell = '']) => codeSpans(cell).map(nameOf))
+  const methods = [
+    ...memberNames('src/dialects/hipchat/builder/capability-builder.ts', 'CapabilityBuilder'),
+    ...memberNames('src/dialects/hipchat/webhook-arguments.ts', 'WebhookBuilder'),
+    ...['onWebhook', 'onInstalled', 'onUninstalled', 'page', 'authenticate'],
+  ]
+  assert.deepEqual(
+    methods.filter(name => !names.includes(name)),
+    [],
+  )
+})
+
+test('every row of the checklist of the old library names a test whose title names the method', () => {
+  const [, section = ''] = read('docs/dialects/hipchat.md').split('\n## Checklist of the old library\n')
+  const rows = (section.split('\n## ')[0] ?? '').split('\n').filter(line => line.startsWith('| B'))
+  assert.ok(rows.length >= 40, `only ${rows.length} rows`)
+  for (const row of rows) {
+    const [part = '', old = '', , tests = ''] = row.slice(2, -2).split(' | ')
+    const [method] = codeSpans(old)
+    assert.ok(/^B[1-8]$/.test(part) && method !== undefined, row)
+    // A dash: there is none of ours, and the row says what to do instead.
+    if (tests === '-') continue
+    const named = codeSpans(tests).flatMap(file => (exists(file) ? titlesOf(file) : []))
+    assert.ok(
+      named.some(title => isTitleOf(title, part, nameOf(method))),
+      row,
+    )
+  }
+})
+
 test('the page of the API has every export of every entry, and no other', () => {
   const entries: Record<string, { readonly 'partywall-source': string }> = JSON.parse(read('package.json')).exports
   const sections = read('docs/reference/api.md')
@@ -68,6 +109,15 @@ test('the page of the API has every export of every entry, and no other', () => 
     assert.deepEqual(names.sort(), exportedNames(file), title)
   }
 })
+
+/** `B2 vendor, vendorName: ...` is a title of `vendorName`. */
+function isTitleOf(title: string, part: string, name: string): boolean {
+  const [, ownPart, names = ''] = /^(B\d) ([^:]+):/.exec(title) ?? []
+  return ownPart === part && names.split(', ').includes(name)
+}
+
+/** `glance(key, name)` is called `glance`. */
+const nameOf = (call: string): string => call.replace(/\(.*/s, '')
 
 const isVariable = (name: string): boolean => /^[A-Z][A-Z0-9_]+$/.test(name)
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import path from 'node:path'
 import { test } from 'node:test'
 import { ERRORS } from '../src/core/errors.ts'
-import { codeSpans, exists, filesBelow, read } from './support/documents.ts'
+import { codeSpans, exists, filesBelow, read, titlesOf } from './support/documents.ts'
 
 test('every error code has a section in the reference, and every section a code', () => {
   const sections = [
@@ -56,12 +56,6 @@ test('what the README quotes of npm start is what the scenario attempts', () => 
 test('the README is at most 120 lines', () => {
   assert.ok(read('README.md').split('\n').length <= 121)
 })
-
-/** Titles of tests and of cases; `A 9, 10: ...` and `E 47: ...` carry numbers. */
-const titlesOf = (file: string): string[] =>
-  [...read(file).matchAll(/(?:\btest(?:\.\w+)?\(\s*|\b(?:name|title):\s*)(['"`])((?:\\.|(?!\1).)*)\1/gs)].map(
-    match => match[2] ?? '',
-  )
 
 function numbersOf(title: string): string[] {
   const [head = ''] = /^[A-H] \d+(?:(?:,| and) (?:[A-H] )?\d+)*(?=:)/.exec(title) ?? []

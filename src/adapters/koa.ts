@@ -77,6 +77,7 @@ export function createKoaGuard(guard: Guard, options: KoaOptions = {}): KoaMiddl
     if (!releaseWithResponse(context.res, guarded)) return
     attach(context, guarded.properties)
     setHeaders(context.res, PRIVATE_HEADERS)
+    setMissing(context.res, guarded.pageHeaders ?? [])
     if (options.onAnswer !== undefined) reportWhenClosed(context, view, guarded, startedAt, options.onAnswer)
     try {
       await guarded.run(next)
@@ -199,6 +200,14 @@ function setHeaders(response: ServerResponse, headers: readonly string[]): void 
     if (seen.has(name)) response.appendHeader(name, value)
     else response.setHeader(name, value)
     seen.add(name)
+  }
+}
+
+/** Leaves what the app or a middleware before us has said. */
+function setMissing(response: ServerResponse, headers: readonly string[]): void {
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = headers[index] ?? ''
+    if (!response.hasHeader(name)) response.setHeader(name, headers[index + 1] ?? '')
   }
 }
 

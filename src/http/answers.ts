@@ -4,6 +4,7 @@
  */
 
 import { type ErrorCode, isPartywallError, PartywallError } from '../core/errors.ts'
+import { headerOf } from '../core/header-list.ts'
 import type { Answer } from './view.ts'
 
 /** What every answer carries that depends on who asks: no cache keeps it, no address leaks from it, no type is guessed. */
@@ -81,15 +82,6 @@ export function ensurePrivate(base: Answer): Answer {
 /** True when no shared cache may keep the answer. */
 export const isPrivateCache = (cacheControl: string): boolean =>
   /(?:^|[\s,])(?:no-store|private)(?:$|[\s,])/i.test(cacheControl)
-
-/** First value of a header in a flat list, by lower-case name. */
-export function headerOf(headers: readonly string[], name: string): string | undefined {
-  for (let index = 0; index < headers.length; index += 2) {
-    const candidate = headers[index]
-    if (candidate?.length === name.length && candidate.toLowerCase() === name) return headers[index + 1]
-  }
-  return undefined
-}
 
 // One answer per code, made when it is first needed: a flood of refusals must not pay for JSON.
 const plainErrors = new Map<ErrorCode, Answer>()

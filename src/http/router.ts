@@ -153,11 +153,12 @@ function otherMethod(methods: Methods, method: string): Answer {
 
 // No `async` here: a handler that answers at once costs no promise.
 function run(route: Route, request: Parameters<Route['handle']>[0], onError: ErrorListener): Answer | Promise<Answer> {
-  const finish = (made: Answer): Answer => (route.isPublic === true ? made : ensurePrivate(made))
+  const extend = (made: Answer): Answer => (route.headers === undefined ? made : withHeaders(made, route.headers))
+  const finish = (made: Answer): Answer => extend(route.isPublic === true ? made : ensurePrivate(made))
   const fail = (error: unknown): Answer => {
     const made = errorAnswer(error)
     if (made.status >= 500) onError(error, request.view)
-    return made
+    return extend(made)
   }
   try {
     const made = route.handle(request)

@@ -36,6 +36,8 @@ export interface Route {
   readonly handle: (request: RoutedRequest) => Answer | Promise<Answer>
   /** True for what anybody may see and caches may keep (descriptor, logo). Left out: no-store and its companions are added. */
   readonly isPublic?: boolean
+  /** Flat list, on every answer of the route, refusals included. */
+  readonly headers?: readonly string[]
 }
 
 export interface RoutedRequest {
@@ -57,6 +59,8 @@ export interface Guarded {
   ensureLive(): void | Promise<void>
   /** Response headers this request needs, asked for after the handler ran: no-store, referrer policy, a refreshed token. */
   headers(): readonly string[]
+  /** Response headers a page should have unless the app says otherwise; set before the handlers run, where they are missing. */
+  readonly pageHeaders?: readonly string[]
   /** Ends the context; called when the response is finished or broken. Safe to call twice. */
   release(): void
 }

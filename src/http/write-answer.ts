@@ -1,7 +1,7 @@
 /** Writes an answer to Node's `ServerResponse`, and ends connections cleanly whose request body nobody wants to read. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { headerOf } from './answers.ts'
+import { headerOf } from '../core/header-list.ts'
 import { announcesBody, declaredLength } from './raw-body.ts'
 import type { Answer } from './view.ts'
 

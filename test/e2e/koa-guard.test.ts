@@ -100,6 +100,29 @@ test('H 82: answers behind the guard are private, also refusals, errors and thos
   }
 })
 
+test('headers for pages stand where the app, before or behind the guard, says nothing else', async () => {
+  const { middleware } = setUpGuard()
+  const { url } = await serve(
+    (ctx, next) => {
+      if (ctx.path === '/before') ctx.set('Content-Security-Policy', 'before')
+      return next()
+    },
+    middleware,
+    ctx => {
+      if (ctx.path === '/behind') ctx.set('Content-Security-Policy', 'behind')
+      ctx.body = 'ok'
+    },
+  )
+  for (const [path, policy] of [
+    ['/page', 'frame-ancestors https://host.example'],
+    ['/before', 'before'],
+    ['/behind', 'behind'],
+  ]) {
+    const response = await fetch(`${url}${path}`, { headers: { 'x-tenant': 'a' } })
+    assert.equal(response.headers.get('content-security-policy'), policy, path)
+  }
+})
+
 test('headers of the guard are asked for after the handler ran', async () => {
   const { state, middleware } = setUpGuard()
   const { url } = await serve(middleware, ctx => {

@@ -57,6 +57,7 @@ export const setUpGuard = (options: KoaOptions = {}) => {
         if (id === 'ends-meanwhile') throw new PartywallError('ERR_TENANT_REVOKED')
       },
       headers: () => ['JWT', `fresh-${++state.fresh}`],
+      pageHeaders: ['content-security-policy', 'frame-ancestors https://host.example'],
       release: () => state.released++,
     }
   }

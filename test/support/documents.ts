@@ -34,6 +34,12 @@ export function codeRows(text: string): (readonly string[])[] {
 /** Texts between back ticks. */
 export const codeSpans = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(match => match[1] ?? '')
 
+/** Titles of the tests and cases of a file. */
+export const titlesOf = (file: string): string[] =>
+  [...read(file).matchAll(/(?:\btest(?:\.\w+)?\(\s*|\b(?:name|title):\s*)(['"`])((?:\\.|(?!\1).)*)\1/gs)].map(
+    match => match[2] ?? '',
+  )
+
 /** Code blocks of the guides that name their file in the first line: `// addon.ts`, `-- migrations/000001_notes.sql`. */
 export function guideFiles(guide: string): ReadonlyMap<string, string> {
   const blocks = read(`docs/guide/${guide}.md`).matchAll(/```(?:ts|sql)\n((?:\/\/|--) (\S+)\n.*?)```/gs)

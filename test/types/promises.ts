@@ -5,6 +5,8 @@ import {
   currentContext,
   ERRORS,
   type ErrorCode,
+  type GlanceContent,
+  glanceContent,
   type HipchatApp,
   type IdentityUid,
   isPartywallError,
@@ -13,6 +15,8 @@ import {
   type TenantUid,
 } from 'partywall'
 import type { SqlTag } from 'partywall/postgres'
+
+const loud = { label: 'A', status: { type: 'lozenge', value: { label: 'A', type: 'loud' } } } as const
 
 /** Never called: only its types count. */
 export async function promises(app: App, addon: HipchatApp, store: TenantStore, sql: SqlTag): Promise<void> {
@@ -66,6 +70,32 @@ export async function promises(app: App, addon: HipchatApp, store: TenantStore, 
   addon.page('/open', ({ query }) => query.get('a'), { public: true })
   // @ts-expect-error a public page has no tenant
   addon.page('/open', ({ tenant }) => tenant.id, { public: true })
+  // The builder takes a definition, or the old library's list of arguments; a handler instead of an address.
+  addon
+    .glance({ key: 'a', name: 'A', icon: '/i.png', weight: 1 }, async ({ tenantStore }) => ({
+      label: String(await tenantStore.get('a')),
+      status: { type: 'lozenge', value: { label: 'NEW', type: 'new' } },
+    }))
+    .glance('b', 'B', { url: '/i.png', 'url@2x': '/i@2x.png' }, { key: 'a', options: { tab: 1 } }, '/b')
+    .webPanel('c', { value: 'C', i18n: 'c' }, 'hipchat.sidebar.right', ({ locals }) => locals.tenantScriptUrl)
+    .dialog('d', 'D', '/d', { style: 'warning', size: { width: '1px', height: '1%' } })
+    .action('e', 'E', 'hipchat.input.action', 'd')
+    .configurable(({ authentication }) => authentication.userId, true)
+    .webhook('room_message', 'name', /^a/, ctx => ctx.match?.[0], { reply: true })
+    .webhook('room_message', /^a/, '/hook')
+  // @ts-expect-error a glance says something
+  addon.glance({ key: 'a', name: 'A', icon: '/i.png' }, () => undefined)
+  // @ts-expect-error a lozenge has one of seven types
+  addon.glance({ key: 'a', name: 'A', icon: '/i.png' }, () => loud)
+  // @ts-expect-error the host knows one place for panels
+  addon.webPanel('a', 'A', 'hipchat.sidebar.left', '/a')
+  // @ts-expect-error a misspelled field
+  addon.dialog({ key: 'a', title: 'A', url: '/a', option: {} })
+  // @ts-expect-error an action opens its target and has no page
+  addon.action({ key: 'a', name: 'A', location: 'hipchat.input.action', target: 'd' }, () => '')
+  // @ts-expect-error content of a push is checked first
+  const content: GlanceContent = { label: 'text' }
+  console.log(glanceContent({ label: 'text' }).label.value, content)
   // @ts-expect-error unknown scopes are refused
   app.hipchat({ name: 'Greeter', scopes: ['rule_the_world'] })
   // @ts-expect-error http for a host is allowed by `developmentHosts` alone

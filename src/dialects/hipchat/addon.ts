@@ -8,11 +8,15 @@
 import type { TenantContext } from '../../core/context.ts'
 import type { DialectDeps } from '../../core/dialect.ts'
 import type { JsonObject } from '../../core/tenant.ts'
-import type { Guard, Route, RoutedRequest } from '../../http/view.ts'
+import type { Guard, Route } from '../../http/view.ts'
 import { readInstallationFacts } from './announcement.ts'
 import { jsonAnswer } from './answers.ts'
 import { handleInstalledPage, handleUninstalledPage } from './browser-flow.ts'
-import { buildDescriptor, urlOf } from './descriptor.ts'
+import { type CapabilityBuilder, createCapabilityBuilder } from './builder/capability-builder.ts'
+import { createDescription } from './builder/description.ts'
+import { createSeal } from './builder/seal.ts'
+import { urlOf } from './descriptor.ts'
+import { glanceRoutes } from './glance.ts'
 import {
   createServices,
   extend,
@@ -22,36 +26,25 @@ import {
 } from './handler-context.ts'
 import { handleInstall } from './install.ts'
 import { type InstallUrlOptions, installUrl } from './install-url.ts'
-import { type HipchatAddonOptions, readOptions } from './options.ts'
-import { guardRequest, type PageHandler, type PublicPageHandler, servePage, servePublicPage } from './pages.ts'
+import type { HipchatAddonOptions } from './options.ts'
+import { guardRequest, type PageHandler, type PageOptions, type PublicPageHandler, pageRoute } from './pages.ts'
 import { handleUninstall } from './uninstall.ts'
 import { handleWebhook, type WebhookDeps } from './webhook.ts'
-import { createWebhookDefinitions, type WebhookHandler, type WebhookOptions } from './webhook-definitions.ts'
+import { readWebhookArguments, type WebhookArguments, type WebhookBuilder } from './webhook-arguments.ts'
+import type { WebhookHandler } from './webhook-definitions.ts'
 import { createReplies } from './webhook-replies.ts'
 import { runWebhook } from './webhook-work.ts'
 
 export type LifecycleListener = (context: HipchatLifecycleContext) => unknown
 export type InstalledListener = (context: HipchatInstalledContext) => unknown
 
-export interface PageOptions {
-  /** Default GET. */
-  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
-}
-
 /** Builder calls return the add-on; after the first request they throw a TypeError. */
-export interface HipchatAddon {
+export interface HipchatAddon extends WebhookBuilder<HipchatAddon>, CapabilityBuilder<HipchatAddon> {
   readonly key: string
   /** Deeply frozen JSON, as it is served. */
   readonly descriptor: JsonObject
   /** As built so far; complete once the app serves. */
   readonly routes: readonly Route[]
-  /**
-   * Declares a webhook and what it does.
-   * @throws PartywallError ERR_PATTERN_UNSUPPORTED · TypeError unknown event, pattern on another event than `room_message`
-   * @example addon.webhook('room_message', /^\/hello$/, async ctx => ctx.roomClient.sendNotification(`Hello ${ctx.sender?.name}`))
-   */
-  webhook(event: string, handler: WebhookHandler, options?: WebhookOptions): HipchatAddon
-  webhook(event: string, pattern: RegExp, handler: WebhookHandler, options?: WebhookOptions): HipchatAddon
   /** Runs for every delivery of the event, declared here or registered by tenants; declares nothing itself. */
   onWebhook(event: string, handler: WebhookHandler): HipchatAddon
   /**
@@ -85,13 +78,12 @@ export interface HipchatAddon {
 
 /** @throws PartywallError ERR_DESCRIPTOR_INVALID, ERR_CONFIG */
 export function createHipchatAddon(options: HipchatAddonOptions, ports: DialectDeps): HipchatAddon {
-  const settings = readOptions(options, ports.app)
-  const definitions = createWebhookDefinitions()
+  const description = createDescription(options, ports)
+  const { settings, definitions } = description
+  const seal = createSeal()
   const pages: Route[] = []
   const installed: InstalledListener[] = []
   const uninstalled: LifecycleListener[] = []
-  let isFrozen = false
-  let descriptor: JsonObject | undefined
 
   // Add-ons and environments that share a database never run each other's work.
   const work = `hipchat:${settings.key}:${settings.environment}`
@@ -114,73 +106,52 @@ export function createHipchatAddon(options: HipchatAddonOptions, ports: DialectD
   ports.handlers.set(deps.uninstallHandler, (_, context) => runListeners(uninstalled, context, {}, deps), 'read-only')
 
   const change = (work: () => void): HipchatAddon => {
-    if (isFrozen) throw new TypeError('the add-on serves already; call its builder before the first request')
+    seal.ensureOpen()
     work()
-    descriptor = undefined
+    description.changed()
     return addon
   }
-  const route = (method: string, path: string, handle: Route['handle'], isPublic = false): Route => ({
-    method,
-    path,
-    isPublic,
-    handle: request => {
-      isFrozen = true
-      return handle(request)
-    },
-  })
-  const describe = (): JsonObject => {
-    descriptor ??= buildDescriptor(settings, definitions.all())
-    return descriptor
-  }
   const { installable, webhook } = settings.routes
-  const browserRoutes = () => [
-    route('GET', settings.routes.installed, request => handleInstalledPage(request, deps)),
-    route('GET', settings.routes.updated, request => handleInstalledPage(request, deps)),
-    route('GET', settings.routes.uninstalled, request => handleUninstalledPage(request, deps)),
+  const browserRoutes: readonly Route[] = [
+    { method: 'GET', path: settings.routes.installed, handle: request => handleInstalledPage(request, deps) },
+    { method: 'GET', path: settings.routes.updated, handle: request => handleInstalledPage(request, deps) },
+    { method: 'GET', path: settings.routes.uninstalled, handle: request => handleUninstalledPage(request, deps) },
   ]
-  const ownRoutes = [
-    route('GET', settings.routes.descriptor, () => jsonAnswer(describe()), true),
-    route('POST', installable, request => handleInstall(request, deps)),
-    route('DELETE', `${installable}/:oauthId`, request => handleUninstall(request, deps)),
-    route('POST', webhook, request => handleWebhook(request, deps)),
-    ...(settings.clientSideInstall ? browserRoutes() : []),
+  const describe: Route['handle'] = () => jsonAnswer(description.descriptor())
+  const ownRoutes: readonly Route[] = [
+    { method: 'GET', path: settings.routes.descriptor, handle: describe, isPublic: true },
+    { method: 'POST', path: installable, handle: request => handleInstall(request, deps) },
+    { method: 'DELETE', path: `${installable}/:oauthId`, handle: request => handleUninstall(request, deps) },
+    { method: 'POST', path: webhook, handle: request => handleWebhook(request, deps) },
+    ...(settings.clientSideInstall ? browserRoutes : []),
   ]
 
   const addon: HipchatAddon = {
     key: settings.key,
     get descriptor() {
-      return describe()
+      return description.descriptor()
     },
     get routes() {
-      return [...ownRoutes, ...pages]
+      return [...ownRoutes, ...pages].map(seal.closedBy)
     },
-    webhook(
-      event: string,
-      second: RegExp | WebhookHandler,
-      third?: WebhookHandler | WebhookOptions,
-      fourth?: WebhookOptions,
-    ) {
-      return change(() => {
-        if (second instanceof RegExp) definitions.add(event, second, third as WebhookHandler, fourth ?? {})
-        else definitions.add(event, undefined, second, (third as WebhookOptions | undefined) ?? {})
-      })
-    },
+    ...createCapabilityBuilder({
+      declarations: description.declarations,
+      change,
+      servePage: (path, handler) => pages.push(pageRoute(settings.prefix + path, handler, {}, deps)),
+      serveGlance: (path, handler) => pages.push(...glanceRoutes(settings.prefix + path, handler, deps)),
+    }),
+    webhook: (...said: WebhookArguments) =>
+      change(() => {
+        const { spec, handler } = readWebhookArguments(said)
+        definitions.add(spec, handler)
+      }),
     onWebhook: (event, handler) => change(() => definitions.listen(event, handler)),
     onInstalled: listener => change(() => installed.push(listener)),
     onUninstalled: listener => change(() => uninstalled.push(listener)),
-    page(
-      path: string,
-      handler: PageHandler | PublicPageHandler,
-      pageOptions: PageOptions & { readonly public?: boolean } = {},
-    ) {
-      const serve = (request: RoutedRequest) =>
-        pageOptions.public === true
-          ? servePublicPage(request, handler as PublicPageHandler, deps)
-          : servePage(request, handler as PageHandler, deps)
-      return change(() => pages.push(route(pageOptions.method ?? 'GET', settings.prefix + path, serve)))
-    },
+    page: (path: string, handler: PageHandler | PublicPageHandler, pageOptions: PageOptions = {}) =>
+      change(() => pages.push(pageRoute(settings.prefix + path, handler, pageOptions, deps))),
     installUrl: (host = 'https://www.hipchat.com', urlOptions = {}) =>
-      installUrl(host, describe(), urlOf(settings, settings.routes.descriptor), urlOptions),
+      installUrl(host, description.descriptor(), urlOf(settings, settings.routes.descriptor), urlOptions),
     services(context) {
       const { app, dialect } = context.identity
       if (dialect !== 'hipchat' || app !== settings.key)
@@ -188,12 +159,10 @@ export function createHipchatAddon(options: HipchatAddonOptions, ports: DialectD
       return createServices(context, undefined, deps)
     },
     guard: () => view => {
-      isFrozen = true
+      seal.close()
       return guardRequest(view, deps)
     },
-    freeze() {
-      isFrozen = true
-    },
+    freeze: seal.close,
   }
   return addon
 }

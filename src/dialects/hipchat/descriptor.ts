@@ -4,27 +4,37 @@
  * Every webhook asks the host for a signature, and `updateCallbackUrl` is always published, so that a re-install keeps its id.
  */
 
+import * as z from 'zod'
 import type { JsonObject, JsonValue } from '../../core/tenant.ts'
+import type { GivenDescriptor } from './builder/given-descriptor.ts'
 import type { AddonSettings } from './options.ts'
 import type { WebhookDefinition } from './webhook-definitions.ts'
 
+export interface DescriptorParts {
+  readonly settings: AddonSettings
+  readonly webhooks: readonly WebhookDefinition[]
+  /** Capabilities the builder and a given descriptor declared, by name. */
+  readonly declared: Readonly<Record<string, unknown>>
+  /** What of a given descriptor means nothing to us. */
+  readonly kept: GivenDescriptor['kept']
+}
+
+const jsonShape = z.record(z.string(), z.json())
+
 /** @returns deeply frozen JSON, fields that were not given left out */
-export function buildDescriptor(settings: AddonSettings, webhooks: readonly WebhookDefinition[]): JsonObject {
+export function buildDescriptor({ settings, webhooks, declared, kept }: DescriptorParts): JsonObject {
   const installableUrl = urlOf(settings, settings.routes.installable)
-  return freeze({
+  const descriptor = {
     key: settings.key,
     name: settings.name,
     description: settings.description,
-    ...present('version', settings.version),
-    ...present('vendor', settings.vendor),
+    version: settings.version,
+    vendor: settings.vendor,
     apiVersion: '1:1',
-    links: { self: urlOf(settings, settings.routes.descriptor), homepage: settings.homepage },
+    ...kept.top,
+    links: { self: urlOf(settings, settings.routes.descriptor), homepage: settings.homepage, ...kept.links },
     capabilities: {
-      hipchatApiConsumer: {
-        scopes: [...settings.scopes],
-        ...present('fromName', settings.fromName),
-        ...present('avatar', settings.avatar),
-      },
+      hipchatApiConsumer: { scopes: settings.scopes, fromName: settings.fromName, avatar: settings.avatar },
       installable: {
         allowGlobal: settings.allowGlobal,
         allowRoom: settings.allowRoom,
@@ -32,9 +42,13 @@ export function buildDescriptor(settings: AddonSettings, webhooks: readonly Webh
         updateCallbackUrl: installableUrl,
         ...(settings.clientSideInstall ? browserUrls(settings) : {}),
       },
-      ...present('webhook', webhooks.length === 0 ? undefined : webhooks.map(webhook => describe(settings, webhook))),
+      webhook: webhooks.length === 0 ? undefined : webhooks.map(webhook => describe(settings, webhook)),
+      ...declared,
+      ...kept.capabilities,
     },
-  })
+  }
+  // As the wire will have it: what was not said is not there.
+  return freeze(jsonShape.parse(JSON.parse(JSON.stringify(descriptor))))
 }
 
 const browserUrls = (settings: AddonSettings): JsonObject => ({
@@ -47,16 +61,14 @@ const browserUrls = (settings: AddonSettings): JsonObject => ({
 export const urlOf = (settings: AddonSettings, path: string): string =>
   settings.baseUrl.slice(0, settings.baseUrl.length - settings.prefix.length) + path
 
-const describe = (settings: AddonSettings, webhook: WebhookDefinition): JsonObject => ({
-  url: `${urlOf(settings, settings.routes.webhook)}?name=${encodeURIComponent(webhook.name)}`,
+const describe = (settings: AddonSettings, webhook: WebhookDefinition) => ({
+  url: webhook.url ?? `${urlOf(settings, settings.routes.webhook)}?name=${encodeURIComponent(webhook.name)}`,
   event: webhook.event,
-  ...present('pattern', webhook.pattern?.hostPattern),
+  pattern: webhook.pattern?.hostPattern,
   name: webhook.name,
+  key: webhook.key,
   authentication: 'jwt',
 })
-
-const present = (name: string, value: JsonValue | undefined): JsonObject =>
-  value === undefined ? {} : { [name]: value }
 
 function freeze<T extends JsonValue>(value: T): T {
   if (typeof value === 'object' && value !== null) {

@@ -11,6 +11,8 @@ import type { RequestView } from '../../http/view.ts'
 import type { InstallationFacts } from './announcement.ts'
 import type { Authentication } from './authentication.ts'
 import type { LifecycleDeps } from './lifecycle.ts'
+import { Locals } from './locals.ts'
+import type { AddonSettings } from './options.ts'
 import type { PatternMatch } from './pattern.ts'
 import { type HipchatTenant, tenantOf } from './tenant.ts'
 import { createTenantClient, type RoomClient, type RoomRef, type TenantClient } from './tenant-client.ts'
@@ -29,6 +31,8 @@ export interface TenantServices {
 /** Behind `authenticate()`, and in pages of the add-on. */
 export interface HipchatRequestServices extends TenantServices {
   readonly authentication: Authentication
+  /** Addresses for templates, and the page's session token. */
+  readonly locals: Locals
 }
 
 export interface HipchatPageContext extends HipchatRequestServices {
@@ -95,10 +99,16 @@ export function createServices(context: TenantContext, room: RoomRef | undefined
 export function createRequestServices(
   services: TenantServices,
   authentication: Authentication,
+  settings: AddonSettings,
 ): HipchatRequestServices {
+  let locals: Locals | undefined
   return {
     tenant: services.tenant,
     authentication,
+    get locals() {
+      locals ??= new Locals(services.tenant, authentication, settings)
+      return locals
+    },
     get tenantStore() {
       return services.tenantStore
     },

@@ -4,6 +4,9 @@
 
 import type { AppSpec } from '../../core/dialect.ts'
 import { PartywallError } from '../../core/errors.ts'
+import { type Addresses, createAddresses } from './builder/addresses.ts'
+import { parseAt } from './builder/parse.ts'
+import { address, iconShape } from './builder/shapes.ts'
 
 /** Scopes a HipChat host knows (protocol A5). */
 export const HIPCHAT_SCOPES = [
@@ -20,13 +23,15 @@ export const HIPCHAT_SCOPES = [
 export type HipchatScope = (typeof HIPCHAT_SCOPES)[number]
 
 export interface HipchatAddonOptions {
-  readonly name: string
+  /** Shown to people; needed here or in `descriptor`. */
+  readonly name?: string
   /** Left out: the name. */
   readonly description?: string
-  readonly vendor?: { readonly name: string; readonly url: string }
+  /** At least one of both. */
+  readonly vendor?: { readonly name?: string; readonly url?: string }
   readonly version?: string
-  /** At least one; every call of `tenantClient` needs the one it uses. */
-  readonly scopes: readonly HipchatScope[]
+  /** At least one, here or in `descriptor`; every call of `tenantClient` needs the one it uses. */
+  readonly scopes?: readonly HipchatScope[]
   /** Key of the add-on, unique in the world; left out: the key of the app. */
   readonly key?: string
   /** `host[:port]` from which installations are accepted, exact or `*.` for one label. Default `['api.hipchat.com']`. */
@@ -48,8 +53,10 @@ export interface HipchatAddonOptions {
   /** Sender label of notifications. */
   readonly fromName?: string
   /** Picture of the sender: an address, or one for each resolution. */
-  readonly avatar?: string | { readonly url: string; readonly 'url@2x': string }
+  readonly avatar?: string | { readonly url: string; readonly 'url@2x'?: string | undefined }
   readonly homepage?: string
+  /** A full or partial descriptor; these options and the builder's calls win over what it says. */
+  readonly descriptor?: object
   /** Age at which a token of the host is refused, minutes from `iat`; default 15. */
   readonly tokenTtlMinutes?: number
   /** Life of one session token, minutes; default 15. */
@@ -75,7 +82,7 @@ export interface AddonSettings {
   readonly environment: string
   readonly name: string
   readonly description: string
-  readonly vendor: { readonly name: string; readonly url: string } | undefined
+  readonly vendor: { readonly name?: string | undefined; readonly url?: string | undefined } | undefined
   readonly version: string | undefined
   readonly scopes: readonly string[]
   readonly hosts: readonly string[]
@@ -102,15 +109,13 @@ export function readOptions(options: HipchatAddonOptions, app: AppSpec): AddonSe
   const key = textOf(options.key ?? app.key, 'key')
   const name = textOf(options.name, 'name')
   const baseUrl = app.baseUrl + prefix
+  const addresses = createAddresses(baseUrl)
   return Object.freeze({
     key,
     environment: app.environment,
     name,
     description: textOf(options.description ?? name, 'description'),
-    vendor: options.vendor && {
-      name: textOf(options.vendor.name, 'vendor.name'),
-      url: textOf(options.vendor.url, 'vendor.url'),
-    },
+    vendor: options.vendor && vendorOf(options.vendor, addresses),
     version: options.version,
     scopes: scopesOf(options.scopes),
     hosts: (options.hosts ?? ['api.hipchat.com']).map(host => hostOf(host, 'https')),
@@ -119,9 +124,9 @@ export function readOptions(options: HipchatAddonOptions, app: AppSpec): AddonSe
     allowRoom: options.allowRoom ?? true,
     allowGlobal: options.allowGlobal ?? true,
     fromName: options.fromName,
-    avatar: typeof options.avatar === 'string' ? { url: options.avatar, 'url@2x': options.avatar } : options.avatar,
+    avatar: options.avatar === undefined ? undefined : parseAt('avatar', iconShape(addresses), options.avatar),
     baseUrl,
-    homepage: options.homepage ?? `${baseUrl}/`,
+    homepage: parseAt('homepage', address(addresses.anywhere), options.homepage ?? '/'),
     prefix,
     routes: {
       descriptor: prefix + pathOf(options.routes?.descriptor ?? '/addon/capabilities', 'routes.descriptor'),
@@ -142,14 +147,23 @@ function textOf(value: unknown, name: string): string {
   throw invalid(`${name} must be a text of 1 to 1,000 characters`)
 }
 
-function scopesOf(scopes: readonly string[]): readonly string[] {
+function vendorOf({ name, url }: NonNullable<HipchatAddonOptions['vendor']>, addresses: Addresses) {
+  if (name === undefined && url === undefined) throw invalid('vendor must have a name, a url or both')
+  return {
+    ...(name === undefined ? {} : { name: textOf(name, 'vendor.name') }),
+    ...(url === undefined ? {} : { url: parseAt('vendor.url', address(addresses.anywhere), url) }),
+  }
+}
+
+function scopesOf(scopes: readonly string[] | undefined): readonly string[] {
   if (!Array.isArray(scopes) || scopes.length === 0) throw invalid('scopes must name at least one scope')
   const unknown = scopes.find(scope => !HIPCHAT_SCOPES.some(known => known === scope))
   if (unknown !== undefined) throw invalid(`unknown scope ${unknown}; the host knows ${HIPCHAT_SCOPES.join(', ')}`)
   return Object.freeze([...new Set(scopes)].sort())
 }
 
-function pathOf(path: string, name: string): string {
+/** @throws PartywallError ERR_DESCRIPTOR_INVALID for a path that no route can have */
+export function pathOf(path: string, name: string): string {
   if (/^(?:\/[A-Za-z0-9._~-]+)*$/.test(path) && !/\/\.{1,2}(?:\/|$)/.test(path)) return path
   throw invalid(`${name} must be segments of letters, digits and ._~- that start with a slash`)
 }

@@ -5,10 +5,11 @@
 
 import { runInContext } from '../../core/context.ts'
 import { isPartywallError, PartywallError } from '../../core/errors.ts'
-import type { Answer, Guarded, RequestView, RoutedRequest } from '../../http/view.ts'
+import type { Answer, Guarded, RequestView, Route, RoutedRequest } from '../../http/view.ts'
 import { parseForm } from '../../wire/percent.ts'
 import { htmlAnswer, jsonAnswer, NO_CONTENT } from './answers.ts'
 import { Authentication, createAuthentication } from './authentication.ts'
+import { framingHeaders, withFraming } from './framing.ts'
 import {
   createRequestServices,
   createServices,
@@ -23,8 +24,16 @@ import { authenticate, type Principal } from './principal.ts'
 export type PageHandler = (context: HipchatPageContext) => unknown
 export type PublicPageHandler = (context: Pick<HipchatPageContext, 'view' | 'query' | 'params'>) => unknown
 
+export interface PageOptions {
+  /** Default GET. */
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** Open to anybody, no tenant. Default false. */
+  readonly public?: boolean
+}
+
 interface Admitted extends Guarded {
   readonly properties: HipchatRequestServices & Readonly<Record<string, unknown>>
+  readonly pageHeaders: readonly string[]
   readonly signal: () => AbortSignal
 }
 
@@ -34,20 +43,47 @@ export function guardRequest(view: RequestView, deps: LifecycleDeps): Admitted |
   return principal instanceof Promise ? principal.then(known => admit(known, deps)) : admit(principal, deps)
 }
 
-export async function servePage(request: RoutedRequest, handler: PageHandler, deps: LifecycleDeps): Promise<Answer> {
+export function pageRoute(
+  path: string,
+  handler: PageHandler | PublicPageHandler,
+  { method = 'GET', public: isOpen = false }: PageOptions,
+  deps: LifecycleDeps,
+): Route {
+  const handle = (request: RoutedRequest) =>
+    isOpen ? servePublicPage(request, handler as PublicPageHandler, deps) : servePage(request, handler, deps)
+  return { method, path, handle }
+}
+
+/** A page, with the headers pages have: a session token where the handler asked for one, and who may show it in a frame. */
+const servePage = (request: RoutedRequest, handler: PageHandler, deps: LifecycleDeps): Promise<Answer> =>
+  serveTenant(request, handler, deps, (answer, admitted) => {
+    const framed = withFraming(answer, admitted.pageHeaders)
+    return { ...framed, headers: [...framed.headers, ...admitted.headers()] }
+  })
+
+/**
+ * Proves the tenant of a request, runs the handler as that tenant, and answers what it returned.
+ * @param complete  adds to the answer of a handler that came to its end
+ */
+export async function serveTenant(
+  request: RoutedRequest,
+  handler: PageHandler,
+  deps: LifecycleDeps,
+  complete: (answer: Answer, admitted: Admitted) => Answer = answer => answer,
+): Promise<Answer> {
   const admitted = await guardRequest(request.view, deps)
   const { properties } = admitted
   try {
     const context: HipchatPageContext = extend(properties, { ...factsOf(request), signal: admitted.signal() })
     const answer = answerOf(await admitted.run(() => runHandler(() => handler(context), deps)))
     await admitted.ensureLive()
-    return { ...answer, headers: [...answer.headers, ...admitted.headers()], tenant: properties.tenant.id }
+    return { ...complete(answer, admitted), tenant: properties.tenant.id }
   } finally {
     admitted.release()
   }
 }
 
-export async function servePublicPage(
+async function servePublicPage(
   request: RoutedRequest,
   handler: PublicPageHandler,
   deps: LifecycleDeps,
@@ -61,7 +97,8 @@ function admit(principal: Principal, deps: LifecycleDeps): Admitted {
   const room = authentication.context.room_id
   const services = createServices(context, typeof room === 'number' ? room : undefined, deps)
   return {
-    properties: createRequestServices(services, authentication) as Admitted['properties'],
+    properties: createRequestServices(services, authentication, deps.settings) as Admitted['properties'],
+    pageHeaders: framingHeaders(services.tenant),
     run: work => runInContext(context, work),
     ensureLive: () => context.ensureLive(),
     headers: () => {

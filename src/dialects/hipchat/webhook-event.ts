@@ -21,6 +21,9 @@ export const WEBHOOK_EVENTS = [
 ] as const
 export type WebhookEvent = (typeof WEBHOOK_EVENTS)[number]
 
+/** What a name may be, since it stands in the address of a delivery. */
+export const WEBHOOK_NAME = /^[A-Za-z0-9._~-]{1,40}$/
+
 export const isWebhookEvent = (event: unknown): event is WebhookEvent => WEBHOOK_EVENTS.some(known => known === event)
 
 const named = z.looseObject({ id: z.union([z.number(), z.string()]).optional(), name: z.string().optional() })

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ERRORS, type ErrorCode, PartywallError } from '../../../src/core/errors.ts'
+import { headerOf } from '../../../src/core/header-list.ts'
 import {
   emptyAnswer,
   errorAnswer,
-  headerOf,
   htmlAnswer,
   jsonAnswer,
   redirectAnswer,

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { PartywallError } from '../../../src/core/errors.ts'
-import { headerOf, jsonAnswer } from '../../../src/http/answers.ts'
+import { headerOf } from '../../../src/core/header-list.ts'
+import { jsonAnswer } from '../../../src/http/answers.ts'
 import { createRouter } from '../../../src/http/router.ts'
 import type { Answer, RequestView, Route } from '../../../src/http/view.ts'
 
@@ -231,4 +232,32 @@ test('H 82: answers of routes that are not public are kept by no cache and leak 
   assert.equal(headerOf(await headers('/own'), 'cache-control'), 'private, max-age=60')
   assert.equal(headerOf(await headers('/wrong'), 'cache-control'), 'no-store')
   assert.equal((await headers('/wrong')).filter(name => name.toLowerCase() === 'cache-control').length, 1)
+})
+
+test('headers of a route stand on all its answers, refusals too, and on those of no other', async () => {
+  const headers = ['x-for', 'everybody']
+  const made = createRouter(
+    [
+      { ...route('GET', '/with'), headers },
+      {
+        method: 'GET',
+        path: '/refused',
+        headers,
+        handle: () => Promise.reject(new PartywallError('ERR_TOKEN_MISSING')),
+      },
+      route('GET', '/without'),
+      {
+        method: 'GET',
+        path: '/refused-without',
+        handle: () => Promise.reject(new PartywallError('ERR_TOKEN_MISSING')),
+      },
+    ],
+    '',
+    onError,
+  )
+  const seen = async (path: string) => headerOf((await made.handle(view('GET', path)))?.headers ?? [], 'x-for')
+  assert.equal(await seen('/with'), 'everybody')
+  assert.equal(await seen('/refused'), 'everybody')
+  assert.equal(await seen('/without'), undefined)
+  assert.equal(await seen('/refused-without'), undefined)
 })

@@ -286,6 +286,7 @@ test('the guard of adapters binds the tenant and gives the session token as a he
   const guarded = await guard(view('GET', '/anything', { headers: { 'x-acpt': world.sign('a') } }))
   assert.deepEqual(Object.keys(guarded.properties).sort(), [
     'authentication',
+    'locals',
     'roomClient',
     'tenant',
     'tenantClient',

@@ -48,7 +48,11 @@ export const capabilitiesOf = (origin: string) => ({
   },
 })
 
-export function createWorld(options: Partial<HipchatAddonOptions> = {}, build: (addon: HipchatAddon) => void = ignore) {
+export function createWorld(
+  options: Partial<HipchatAddonOptions> = {},
+  build: (addon: HipchatAddon) => void = ignore,
+  environment = 'test',
+) {
   const time = { now: 1_700_000_000_000 }
   const clock = { now: () => time.now, monotonic: () => time.now }
   const clients = new Map<string, Client>()
@@ -83,7 +87,7 @@ export function createWorld(options: Partial<HipchatAddonOptions> = {}, build: (
   const stores = new Map<string, Map<string, JsonValue>>()
   const erased: string[] = []
   const deps: DialectDeps = {
-    app: { key: 'com.example.greeter', environment: 'test', baseUrl: 'https://greeter.example' },
+    app: { key: 'com.example.greeter', environment, baseUrl: 'https://greeter.example' },
     registry,
     binder,
     tokens,
@@ -140,8 +144,7 @@ export function createWorld(options: Partial<HipchatAddonOptions> = {}, build: (
       const all = { iss: id, sub: '42', iat, exp: iat + 3600, jti: newRowId(), ...claims }
       return signHs256(header, JSON.parse(JSON.stringify(all)), clients.get(id)?.secret ?? '')
     },
-    identity: (id: string) =>
-      registry.find({ app: addon.key, environment: 'test', dialect: 'hipchat', externalId: id }),
+    identity: (id: string) => registry.find({ app: addon.key, environment, dialect: 'hipchat', externalId: id }),
     deliver(
       id: string,
       body: object,
