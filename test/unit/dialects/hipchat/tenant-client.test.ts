@@ -3,40 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isPartywallError } from '../../../../src/core/errors.ts'
 import type { HipchatPageContext } from '../../../../src/dialects/hipchat/handler-context.ts'
-import { answer, createWorld, HOST, view, type World } from './world.ts'
-
-/** Runs `work` in a page of tenant `a`. */
-async function inPage(
-  world: World,
-  box: { work?: (ctx: HipchatPageContext) => unknown },
-  work: (ctx: HipchatPageContext) => unknown,
-  status = 204,
-) {
-  let failure: unknown
-  box.work = async ctx => {
-    try {
-      await work(ctx)
-    } catch (error) {
-      failure = error
-    }
-  }
-  const made = await world.request(view('GET', '/run', { headers: { 'x-acpt': world.sign('a') } }))
-  if (failure !== undefined) throw failure
-  assert.equal(made.status, status)
-}
-
-async function ready() {
-  const box: { work?: (ctx: HipchatPageContext) => unknown } = {}
-  const world = createWorld({}, addon => addon.page('/run', ctx => box.work?.(ctx)))
-  await world.install('a')
-  world.calls.length = 0
-  return {
-    world,
-    run: (work: (ctx: HipchatPageContext) => unknown, status?: number) => inPage(world, box, work, status),
-  }
-}
-const tokenCalls = (world: World) => world.calls.filter(call => call.url.endsWith('/oauth/token'))
-const apiCalls = (world: World) => world.calls.filter(call => !call.url.endsWith('/oauth/token'))
+import { apiCalls, inPage, ready, tokenCalls } from './client-world.ts'
+import { answer, createWorld, HOST } from './world.ts'
 
 test('a call carries a token for exactly the scope it needs', async () => {
   const { world, run } = await ready()
