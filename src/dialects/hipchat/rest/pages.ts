@@ -68,12 +68,11 @@ export function createPages(call: HostCall): Pages {
     let given = 0
     for (let pages = 1; ; pages += 1) {
       given += page.items.length
-      if (given > maxItems || pages > MAX_PAGES) {
-        throw new PartywallError('ERR_RESULT_TOO_LARGE', { details: { maxItems, pages } })
-      }
+      if (given > maxItems) throw tooLong(given, pages)
       yield* page.items
       const link = page.links?.next
       if (link === undefined || link === null) return
+      if (pages === MAX_PAGES) throw tooLong(given, pages)
       // The map cannot say that a page and its reader are of one type; `readPage` sets them together.
       const read = readers.get(page) as NextPage<T> | undefined
       if (read === undefined) throw invalidField('', 'not a page that this client gave', 'the first page')
@@ -83,3 +82,6 @@ export function createPages(call: HostCall): Pages {
 
   return { readPage, items }
 }
+
+const tooLong = (items: number, pages: number) =>
+  new PartywallError('ERR_RESULT_TOO_LARGE', { details: { items, pages } })
