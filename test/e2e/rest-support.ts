@@ -1,4 +1,4 @@
-// An app with an add-on of all scopes, installed from a recording host; calls run bound to that installation.
+// An app with an add-on that makes calls, bound to an installation; and the same installed from a recording host.
 import assert from 'node:assert/strict'
 import { createApp, type HipchatOptions, listen, type TenantClient } from 'partywall'
 import { createTestDatabase } from '../support/database.ts'
@@ -20,15 +20,17 @@ export const ALL_SCOPES = [
 const SECRET_KEY = { id: 'test', key: Buffer.alloc(32, 9) }
 const ROOM = 5
 
-export interface RestWorld {
-  readonly host: RecordingHost
-  run<T>(work: (client: TenantClient) => Promise<T>): Promise<T>
+export interface Caller {
+  readonly url: string
+  /** Runs `work` with the client of an installation. */
+  run<T>(oauthId: string, work: (client: TenantClient) => Promise<T>): Promise<T>
   close(): Promise<void>
 }
 
-export async function createRestWorld(scopes: HipchatOptions['scopes'] = ALL_SCOPES): Promise<RestWorld> {
-  const [database, host, port] = await Promise.all([createTestDatabase(), startRecordingHost(), freePort()])
-  const hosts = [new URL(host.url).host]
+/** @param hostUrl  the only host it is installed from */
+export async function startCaller(hostUrl: string, scopes: HipchatOptions['scopes'] = ALL_SCOPES): Promise<Caller> {
+  const [database, port] = await Promise.all([createTestDatabase(), freePort()])
+  const hosts = [new URL(hostUrl).host]
   const app = await createApp({
     key: 'com.example.rest',
     baseUrl: `http://127.0.0.1:${port}`,
@@ -40,7 +42,28 @@ export async function createRestWorld(scopes: HipchatOptions['scopes'] = ALL_SCO
   })
   const addon = app.hipchat({ name: 'Caller', scopes, hosts })
   const server = await listen(app, { port })
-  const response = await fetch(`${server.url}/addon/installable`, {
+  return {
+    url: server.url,
+    run: (id, work) =>
+      app.runAs({ dialect: 'hipchat', id }, async context => work(addon.services(context).tenantClient)),
+    async close() {
+      await server.close()
+      await app.close()
+      await database.close()
+    },
+  }
+}
+
+export interface RestWorld {
+  readonly host: RecordingHost
+  run<T>(work: (client: TenantClient) => Promise<T>): Promise<T>
+  close(): Promise<void>
+}
+
+export async function createRestWorld(scopes?: HipchatOptions['scopes']): Promise<RestWorld> {
+  const host = await startRecordingHost()
+  const caller = await startCaller(host.url, scopes)
+  const response = await fetch(`${caller.url}/addon/installable`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(installationOf(host, 'caller', ROOM)),
@@ -49,12 +72,10 @@ export async function createRestWorld(scopes: HipchatOptions['scopes'] = ALL_SCO
   host.tokenRequests.length = 0
   return {
     host,
-    run: work =>
-      app.runAs({ dialect: 'hipchat', id: 'caller' }, async context => work(addon.services(context).tenantClient)),
+    run: work => caller.run('caller', work),
     async close() {
-      await server.close()
-      await app.close()
-      await Promise.all([host.close(), database.close()])
+      await caller.close()
+      await host.close()
     },
   }
 }

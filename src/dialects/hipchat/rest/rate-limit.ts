@@ -23,16 +23,14 @@ export function readLimits(headers: Headers): SeenLimits {
 }
 
 /** The same as flat facts of an error; `...Reset` in Unix seconds, as on the wire. */
-export function limitDetails({ rate, flood }: SeenLimits): Readonly<Record<string, number | undefined>> {
-  return {
-    rateLimit: rate?.limit,
-    rateRemaining: rate?.remaining,
-    rateReset: resetSeconds(rate),
-    floodLimit: flood?.limit,
-    floodRemaining: flood?.remaining,
-    floodReset: resetSeconds(flood),
-  }
-}
+export const limitDetails = ({ rate, flood }: SeenLimits): Readonly<Record<string, number>> => ({
+  ...(rate === undefined
+    ? {}
+    : { rateLimit: rate.limit, rateRemaining: rate.remaining, rateReset: unixSeconds(rate.resetAt) }),
+  ...(flood === undefined
+    ? {}
+    : { floodLimit: flood.limit, floodRemaining: flood.remaining, floodReset: unixSeconds(flood.resetAt) }),
+})
 
 function readLimit(headers: Headers, prefix: string): RateLimit | undefined {
   const [limit, remaining, reset] = ['limit', 'remaining', 'reset'].map(part =>
@@ -45,5 +43,4 @@ function readLimit(headers: Headers, prefix: string): RateLimit | undefined {
 const wholeNumber = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,11}$/.test(text) ? Number(text) : undefined
 
-const resetSeconds = (limit: RateLimit | undefined): number | undefined =>
-  limit === undefined ? undefined : limit.resetAt.getTime() / 1000
+const unixSeconds = (date: Date): number => date.getTime() / 1000

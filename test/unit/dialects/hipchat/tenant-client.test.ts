@@ -181,6 +181,7 @@ test('a client whose tenant has ended calls nobody', async () => {
     await world.uninstall('a')
     const calls = world.calls.length
     await assert.rejects(async () => ctx.roomClient?.getRoom(), { code: 'ERR_TENANT_REVOKED' })
+    await assert.rejects(async () => ctx.tenantClient.getToken('view_group'), { code: 'ERR_TENANT_REVOKED' })
     assert.equal(world.calls.length, calls)
   }, 410)
   const calls = world.calls.length
