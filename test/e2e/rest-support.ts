@@ -1,21 +1,10 @@
 // An app with an add-on that makes calls, bound to an installation; and the same installed from a recording host.
 import assert from 'node:assert/strict'
 import { createApp, type HipchatOptions, listen, type TenantClient } from 'partywall'
+import { HIPCHAT_SCOPES } from '../../src/dialects/hipchat/options.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { installationOf, type RecordingHost, startRecordingHost } from '../support/recording-host.ts'
 import { freePort } from './hipchat-support.ts'
-
-export const ALL_SCOPES = [
-  'admin_group',
-  'admin_room',
-  'import_data',
-  'manage_rooms',
-  'send_message',
-  'send_notification',
-  'view_group',
-  'view_messages',
-  'view_room',
-] as const satisfies HipchatOptions['scopes']
 
 const SECRET_KEY = { id: 'test', key: Buffer.alloc(32, 9) }
 const ROOM = 5
@@ -28,7 +17,7 @@ export interface Caller {
 }
 
 /** @param hostUrl  the only host it is installed from */
-export async function startCaller(hostUrl: string, scopes: HipchatOptions['scopes'] = ALL_SCOPES): Promise<Caller> {
+export async function startCaller(hostUrl: string, scopes: HipchatOptions['scopes'] = HIPCHAT_SCOPES): Promise<Caller> {
   const [database, port] = await Promise.all([createTestDatabase(), freePort()])
   const hosts = [new URL(hostUrl).host]
   const app = await createApp({

@@ -11,7 +11,7 @@ import type { OutboundResponse } from '../../core/ports.ts'
 import type { JsonValue } from '../../core/tenant.ts'
 import { retryAfterSeconds } from '../../wire/retry-after.ts'
 import type { LifecycleDeps } from './lifecycle.ts'
-import { type AccessTokens, checkScopes, createAccessTokens } from './rest/access-tokens.ts'
+import { type AccessTokens, createAccessTokens } from './rest/access-tokens.ts'
 import { addressOf, describePath, type Query } from './rest/address.ts'
 import { readAnswer } from './rest/answer.ts'
 import { readLimits, type SeenLimits } from './rest/rate-limit.ts'
@@ -82,7 +82,6 @@ export function createHostApi(context: TenantContext, deps: LifecycleDeps): Host
     tokens,
     limits: () => seen,
     async call(method, path, request = {}) {
-      checkScopes(request.scopes ?? [], deps)
       const url = addressOf(attributesOf(identity).links.api, path, request.query ?? {})
       const answer = await send({ context, deps, tokens, note, method, url, request })
       await ensureUsable(context)

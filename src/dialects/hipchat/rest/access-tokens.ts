@@ -37,7 +37,7 @@ export function createAccessTokens(identity: IdentityRecord, deps: LifecycleDeps
 }
 
 /** @throws PartywallError ERR_SCOPE_UNDECLARED */
-export function checkScopes(scopes: readonly string[], { settings }: LifecycleDeps): void {
+function checkScopes(scopes: readonly string[], { settings }: LifecycleDeps): void {
   const undeclared = scopes.find(scope => !settings.scopes.includes(scope))
   if (undeclared === undefined) return
   throw new PartywallError('ERR_SCOPE_UNDECLARED', {

@@ -40,16 +40,15 @@ export interface RoomWebhookApi {
 }
 
 export function createRoomWebhookApi({ read, readPage, create, change }: Operations): RoomWebhookApi {
-  const path = (room: RoomRef, id?: number | string) =>
-    roomPath(room, id === undefined ? '/webhook' : `/webhook/${segment(id)}`)
+  const all = (room: RoomRef) => roomPath(room, '/webhook')
+  const one = (room: RoomRef, id: number | string) => roomPath(room, `/webhook/${segment(id)}`)
   const getAll: RoomWebhookApi['getWebhooks'] = async (room, query) =>
-    readPage('admin_room', path(room), webhookShape, query)
+    readPage('admin_room', all(room), webhookShape, query)
   const add: RoomWebhookApi['createWebhook'] = async (room, webhook) =>
-    create('POST', 'admin_room', path(room), createdShape, { body: webhook })
+    create('POST', 'admin_room', all(room), createdShape, { body: webhook })
   const get: RoomWebhookApi['getWebhook'] = async (room, id, query) =>
-    read('admin_room', roomPath(room, `/webhook/${segment(id)}`), webhookShape, query)
-  const remove: RoomWebhookApi['deleteWebhook'] = async (room, id) =>
-    change('DELETE', 'admin_room', roomPath(room, `/webhook/${segment(id)}`))
+    read('admin_room', one(room, id), webhookShape, query)
+  const remove: RoomWebhookApi['deleteWebhook'] = async (room, id) => change('DELETE', 'admin_room', one(room, id))
   return {
     getRoomWebhooks: getAll,
     createRoomWebhook: add,

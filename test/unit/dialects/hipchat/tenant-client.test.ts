@@ -189,6 +189,25 @@ test('a client whose tenant has ended calls nobody', async () => {
   assert.equal(world.calls.length, calls)
 })
 
+test('a tenant that ends while its token is on the way makes no call; one that ends during the call gets no answer', async () => {
+  for (const [ending, calls] of [
+    ['/oauth/token', 0],
+    ['/room/5', 1],
+  ] as const) {
+    const { world, run } = await ready()
+    world.intercept = async ({ url }) => {
+      if (!url.endsWith(ending) || !world.clients.has('a')) return undefined
+      world.clients.delete('a')
+      await world.uninstall('a')
+      return url.endsWith('/token') ? answer(200, { access_token: 'late', expires_in: 60 }) : undefined
+    }
+    await run(async ctx => {
+      await assert.rejects(async () => ctx.roomClient?.getRoom(), { code: 'ERR_TENANT_REVOKED' }, ending)
+    }, 410)
+    assert.equal(apiCalls(world).length, calls, ending)
+  }
+})
+
 test('two refusals of the token endpoint at least 60 s apart end the installation as host-revoked', async () => {
   const ended: string[] = []
   const box: { work?: (ctx: HipchatPageContext) => unknown } = {}

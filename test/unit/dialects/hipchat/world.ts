@@ -39,7 +39,9 @@ export interface Client {
 }
 
 /** What a test wants the host to do instead of what it does by itself. */
-export type Interception = (request: OutboundRequest) => OutboundResponse | Promise<OutboundResponse> | undefined
+export type Interception = (
+  request: OutboundRequest,
+) => OutboundResponse | undefined | Promise<OutboundResponse | undefined>
 
 export function answer(status: number, value?: unknown, headers: Record<string, string> = {}): OutboundResponse {
   return { status, headers, body: Buffer.from(value === undefined ? '' : JSON.stringify(value)) }
