@@ -21,7 +21,7 @@ export type {
   GlanceDefinition,
   WebPanelDefinition,
 } from './dialects/hipchat/builder/definitions.ts'
-export { type GlanceContent, type GlanceInput, glanceContent } from './dialects/hipchat/glance.ts'
+export { type GlanceContent, type GlanceInput, glanceContent } from './dialects/hipchat/glance-content.ts'
 export type {
   HipchatInstalledContext,
   HipchatLifecycleContext,
@@ -32,8 +32,21 @@ export type {
 } from './dialects/hipchat/handler-context.ts'
 export type { InstallUrlOptions } from './dialects/hipchat/install-url.ts'
 export type { Locals } from './dialects/hipchat/locals.ts'
+export type { GlanceUpdate } from './dialects/hipchat/rest/glance-push-api.ts'
+export type { HipchatCard, NotificationOptions } from './dialects/hipchat/rest/notification.ts'
+export type { RateLimit } from './dialects/hipchat/rest/rate-limit.ts'
+export type {
+  HipchatCollection,
+  HipchatEmoticon,
+  HipchatHistoryItem,
+  HipchatRoom,
+  HipchatRoomWebhook,
+  HipchatSession,
+  HipchatUser,
+} from './dialects/hipchat/rest/shapes.ts'
+export type { SharedFile } from './dialects/hipchat/rest/share.ts'
 export type { HipchatTenant } from './dialects/hipchat/tenant.ts'
-export type { RoomClient, TenantClient } from './dialects/hipchat/tenant-client.ts'
+export type { RoomClient, TenantClient, UserClient } from './dialects/hipchat/tenant-client.ts'
 export type { TenantWebhooks } from './dialects/hipchat/tenant-webhooks.ts'
 export { type Listening, listen, serverOptions } from './http/server.ts'
 export type { Answer, Guard, Guarded, Mountable, RequestView } from './http/view.ts'

@@ -67,6 +67,27 @@ export async function promises(app: App, addon: HipchatApp, store: TenantStore, 
     // @ts-expect-error deliveries come from the host, not from a person's page
     ctx.authentication
   })
+  addon.page('/calls', async ({ tenantClient }) => {
+    const room = tenantClient.forRoom(5)
+    await room.sendNotification('Hi', { color: 'green', attachTo: 'm-1' })
+    await room.sendNotification('Hi', { message_format: 'text', attach_to: 'm-1' })
+    // @ts-expect-error no such colour
+    await room.sendNotification('Hi', { color: 'pink' })
+    await tenantClient.createRoom({ name: 'Den', guestAccess: true })
+    await tenantClient.createRoom({ name: 'Den', guest_access: true })
+    // @ts-expect-error a room has a name
+    await tenantClient.createRoom({ topic: 'tea' })
+    // @ts-expect-error the room is bound already
+    await room.addRoomMember(5, '@ada')
+    for await (const { id, mention_name } of tenantClient.items(tenantClient.getUsers())) {
+      const number: number = id
+      // @ts-expect-error a host may leave out what is not certain
+      const name: string = mention_name
+      console.log(number, name)
+    }
+    // @ts-expect-error scopes are a closed list
+    return tenantClient.getToken('rule_the_world')
+  })
   addon.page('/open', ({ query }) => query.get('a'), { public: true })
   // @ts-expect-error a public page has no tenant
   addon.page('/open', ({ tenant }) => tenant.id, { public: true })

@@ -1,82 +1,113 @@
 /**
  * One call of the tenant's REST API: confined to its own base address, with a token for exactly the scopes needed.
  *
- * A token the host refuses is fetched anew once; a short rate limit is waited out once. Errors carry the host's status and
- * message, cut and without credentials. Which calls exist is `tenant-client.ts`'s matter.
+ * A token the host refuses is fetched anew once; a short rate limit is waited out once. Addresses, tokens and answers have
+ * files of their own in `rest/`; which calls exist is the matter of the `rest/*-api.ts` files.
  */
 
 import type { TenantContext } from '../../core/context.ts'
 import { PartywallError } from '../../core/errors.ts'
-import type { OutboundResponse, StoredToken } from '../../core/ports.ts'
-import type { IdentityRecord, JsonValue } from '../../core/tenant.ts'
-import { checkWebUrl } from '../../core/url.ts'
-import { requireToken } from '../../wire/oauth2.ts'
+import type { OutboundResponse } from '../../core/ports.ts'
+import type { JsonValue } from '../../core/tenant.ts'
 import { retryAfterSeconds } from '../../wire/retry-after.ts'
-import { endInstallation, type LifecycleDeps } from './lifecycle.ts'
+import type { LifecycleDeps } from './lifecycle.ts'
+import { type AccessTokens, createAccessTokens } from './rest/access-tokens.ts'
+import { addressOf, describePath, type Query } from './rest/address.ts'
+import { readAnswer } from './rest/answer.ts'
+import { readLimits, type SeenLimits } from './rest/rate-limit.ts'
+import { hostSpelling } from './rest/spelling.ts'
 import { attributesOf } from './tenant.ts'
-import { askForToken, provesRemoval } from './token-endpoint.ts'
 
-export type QueryValue = string | number | boolean | readonly string[] | undefined
+/** A body that is sent as it is. */
+export interface HostContent {
+  readonly type: string
+  readonly bytes: Buffer
+}
 
 export interface HostRequest {
   /** camelCase names become kebab-case (`maxResults` -> `max-results`). */
-  readonly query?: Readonly<Record<string, QueryValue>>
+  readonly query?: Query | undefined
   /** camelCase names become snake_case, top level only. `undefined` members are left out. */
-  readonly body?: Readonly<Record<string, unknown>>
+  readonly body?: Readonly<Record<string, unknown>> | undefined
+  /** In place of `body`. */
+  readonly content?: HostContent | undefined
   /** Scopes of the token; each must be declared in the descriptor. Default: none, which sends no token. */
   readonly scopes?: readonly string[]
   /** Statuses that are success; default 200, 201, 202, 204. */
   readonly expect?: readonly number[]
   /** Sent as it is, in place of a token of ours: for calls about that very token. */
   readonly accessToken?: string
+  /** Default 10,000. */
+  readonly timeoutMs?: number
 }
 
 export type HostCall = (method: string, path: string, request?: HostRequest) => Promise<JsonValue>
 
+/** What the calls of `rest/` are made of. */
+export interface HostApi {
+  /**
+   * `path` starts with `/` and is appended to the API base, or is an address below it (as the host's own links are); the result
+   * is the JSON body, `null` when there is none.
+   * @throws PartywallError ERR_SCOPE_UNDECLARED, ERR_OUTBOUND_URL, ERR_OUTBOUND_REFUSED before anything leaves;
+   *   ERR_TENANT_REVOKED, ERR_TENANT_READ_ONLY; ERR_HOST_TOKEN_REFUSED, ERR_HOST_RATE_LIMITED, ERR_HOST_RESPONSE, ERR_OUTBOUND_*
+   */
+  readonly call: HostCall
+  readonly tokens: AccessTokens
+  /** The newest of all answers so far. */
+  limits(): SeenLimits
+}
+
 const SUCCESS: readonly number[] = [200, 201, 202, 204]
 const MAX_WAIT_SECONDS = 2
-const MAX_MESSAGE_LENGTH = 200
 
-/**
- * @returns the caller of one context's host. `path` starts with `/` and is appended to the API base, or is an address below it
- *   (as the host's own links are); the result is the JSON body, `null` when there is none
- * @throws PartywallError (from the call) ERR_SCOPE_UNDECLARED, ERR_OUTBOUND_URL, ERR_OUTBOUND_REFUSED before anything leaves;
- *   ERR_TENANT_REVOKED, ERR_TENANT_READ_ONLY; ERR_HOST_TOKEN_REFUSED, ERR_HOST_RATE_LIMITED, ERR_HOST_RESPONSE, ERR_OUTBOUND_*
- */
-export function createHostCall(context: TenantContext, deps: LifecycleDeps): HostCall {
-  return async (method, path, request = {}) => {
-    const { identity } = context
-    const scopes = checkScopes(request.scopes ?? [], deps)
-    const url = addressOf(attributesOf(identity).links.api, path, request.query ?? {})
-    const answer = await send({ context, deps, identity, scopes, method, url, request })
-    await ensureUsable(context)
-    return readAnswer(answer, method, url, request, deps)
+export function createHostApi(context: TenantContext, deps: LifecycleDeps): HostApi {
+  const { identity } = context
+  const ours = createAccessTokens(identity, deps)
+  const tokens: AccessTokens = {
+    ...ours,
+    async get(scopes) {
+      await ensureUsable(context)
+      const token = await ours.get(scopes)
+      // The token may have taken a while: the tenant may have gone meanwhile.
+      await ensureUsable(context)
+      return token
+    },
+  }
+  let seen: SeenLimits = { rate: undefined, flood: undefined }
+  const note = ({ headers }: OutboundResponse) => {
+    const { rate, flood } = readLimits(headers)
+    seen = { rate: rate ?? seen.rate, flood: flood ?? seen.flood }
+  }
+  return {
+    tokens,
+    limits: () => seen,
+    async call(method, path, request = {}) {
+      const url = addressOf(attributesOf(identity).links.api, path, request.query ?? {})
+      const answer = await send({ context, deps, tokens, note, method, url, request })
+      await ensureUsable(context)
+      return readAnswer(
+        answer,
+        { method, path: describePath(url), expect: request.expect ?? SUCCESS },
+        deps.clock.now(),
+      )
+    },
   }
 }
 
 interface Call {
   readonly context: TenantContext
   readonly deps: LifecycleDeps
-  readonly identity: IdentityRecord
-  readonly scopes: readonly string[]
+  readonly tokens: AccessTokens
+  readonly note: (answer: OutboundResponse) => void
   readonly method: string
   readonly url: URL
   readonly request: HostRequest
 }
 
-/** A segment of a path: an id, a name, an e-mail address. @throws PartywallError ERR_OUTBOUND_URL for what no segment can hold */
-export function segment(value: string | number): string {
-  const text = String(value)
-  if (text === '' || text === '.' || text === '..' || /\p{Surrogate}/u.test(text)) {
-    throw new PartywallError('ERR_OUTBOUND_URL', { message: 'an id or name in a path must not be empty or dots' })
-  }
-  return encodeURIComponent(text)
-}
-
 async function send(call: Call): Promise<OutboundResponse> {
   let { answer, token } = await attempt(call)
   if (answer.status === 401 && token !== undefined) {
-    await call.deps.tokens.refuse(call.identity, { scopes: call.scopes }, token)
+    await call.tokens.forget(token)
     answer = (await attempt(call)).answer
   }
   const wait = answer.status === 429 ? retryAfterSeconds(answer.headers, call.deps.clock.now()) : undefined
@@ -87,129 +118,38 @@ async function send(call: Call): Promise<OutboundResponse> {
 
 async function attempt(call: Call): Promise<{ answer: OutboundResponse; token: string | undefined }> {
   const { context, deps, method, url, request } = call
+  const { scopes = [], timeoutMs } = request
   await ensureUsable(context)
-  const token = call.scopes.length === 0 ? undefined : await tokenFor(call)
+  const token = scopes.length === 0 ? undefined : await call.tokens.get(scopes)
   const bearer = request.accessToken ?? token
-  // The token may have taken a while: the tenant may have gone meanwhile.
-  await ensureUsable(context)
+  const content = request.content ?? jsonContent(request.body)
   const answer = await deps.outbound.request({
     url: url.href,
     method,
     headers: {
       accept: 'application/json',
       ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
-      ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(content === undefined ? {} : { 'content-type': content.type }),
     },
-    ...(request.body === undefined ? {} : { body: JSON.stringify(renamed(request.body, '_')) }),
+    ...(content === undefined ? {} : { body: content.bytes }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
     allowedOrigins: [url.origin],
     signal: context.signal,
   })
+  call.note(answer)
   return { answer, token }
 }
 
-async function tokenFor({ identity, scopes, deps }: Call): Promise<string> {
-  const token = await deps.tokens.get(identity, { scopes }, () => requestToken(identity, scopes, deps))
-  return token.accessToken
+function jsonContent(body: HostRequest['body']): HostContent | undefined {
+  if (body === undefined) return undefined
+  return exactJson(hostSpelling(body, '_'))
 }
 
-/** Runs for every caller that waits for this token, so it belongs to no context. */
-async function requestToken(
-  identity: IdentityRecord,
-  scopes: readonly string[],
-  deps: LifecycleDeps,
-): Promise<StoredToken> {
-  const credentials = {
-    id: identity.externalId,
-    secret: identity.secrets.get('secret') ?? '',
-    tokenUrl: attributesOf(identity).links.token,
-  }
-  const answer = await askForToken(credentials, scopes, deps)
-  if (provesRemoval(answer)) {
-    if (await deps.registry.noteRefusal(identity)) await endInstallation(identity, 'host-revoked', deps)
-  } else if (answer.kind === 'token') await deps.registry.clearRefusal(identity)
-  return requireToken(answer)
-}
-
-function checkScopes(scopes: readonly string[], { settings }: LifecycleDeps): readonly string[] {
-  const undeclared = scopes.find(scope => !settings.scopes.includes(scope))
-  if (undeclared === undefined) return scopes
-  throw new PartywallError('ERR_SCOPE_UNDECLARED', {
-    message: `the descriptor does not declare the scope ${undeclared}; add it to the add-on's scopes and re-install`,
-    details: { scope: undeclared },
-  })
-}
-
-function addressOf(api: string, path: string, query: Readonly<Record<string, QueryValue>>): URL {
-  const base = new URL(api)
-  const url = checkWebUrl(path.startsWith('/') ? api + path : path)
-  // After parsing, so that dot segments and other spellings have been resolved.
-  const isInside =
-    url.origin === base.origin &&
-    `${url.pathname}/`.startsWith(base.pathname.endsWith('/') ? base.pathname : `${base.pathname}/`)
-  if (!isInside) {
-    throw new PartywallError('ERR_OUTBOUND_REFUSED', {
-      message: "the address is not below the API of this tenant's host",
-    })
-  }
-  url.hash = ''
-  for (const [name, value] of Object.entries(renamed(query, '-'))) {
-    if (value !== undefined) url.searchParams.append(name, Array.isArray(value) ? value.join(',') : String(value))
-  }
-  return url
-}
-
-function readAnswer(
-  answer: OutboundResponse,
-  method: string,
-  url: URL,
-  request: HostRequest,
-  { clock }: LifecycleDeps,
-): JsonValue {
-  const { status } = answer
-  const body = parse(answer.body)
-  if ((request.expect ?? SUCCESS).includes(status)) {
-    if (body !== undefined) return body
-    throw new PartywallError('ERR_HOST_RESPONSE', {
-      message: 'the host answered something that is not JSON',
-      details: { status },
-    })
-  }
-  const hostMessage = messageOf(body, answer)
-  const message = `unexpected status ${status} of ${method} ${url.pathname}${hostMessage === '' ? '' : `: ${hostMessage}`}`
-  const details = { status, method, hostMessage }
-  if (status === 401) throw new PartywallError('ERR_HOST_TOKEN_REFUSED', { message, details })
-  if (status !== 429) throw new PartywallError('ERR_HOST_RESPONSE', { message, details })
-  const wait = retryAfterSeconds(answer.headers, clock.now()) ?? 60
-  throw new PartywallError('ERR_HOST_RATE_LIMITED', { message, details, retryAfterSeconds: wait })
-}
-
-/** `null` for an empty body, `undefined` for one that is not JSON. */
-function parse(body: Buffer): JsonValue | undefined {
-  if (body.length === 0) return null
-  try {
-    return JSON.parse(body.toString('utf8')) as JsonValue
-  } catch {
-    // The caller decides whether that matters: on an error status it does not.
-    return undefined
-  }
-}
-
-function messageOf(body: JsonValue | undefined, answer: OutboundResponse): string {
-  if (body === undefined || answer.body.length === 0) return ''
-  const error = typeof body === 'object' && body !== null && 'error' in body ? body.error : undefined
-  const message = typeof error === 'object' && error !== null && 'message' in error ? error.message : undefined
-  if (typeof message !== 'string') return ''
-  // A host may repeat what it was sent; anything long without blanks could be a credential.
-  return message.replace(/[\w.~+/=-]{24,}/g, '[removed]').slice(0, MAX_MESSAGE_LENGTH)
-}
-
-function renamed<T>(values: Readonly<Record<string, T>>, separator: '_' | '-'): Record<string, T> {
-  const entries = Object.entries(values).map(([name, value]): [string, T] => [
-    name.replace(/(?<=[a-z0-9])[A-Z]/g, letter => separator + letter.toLowerCase()),
-    value,
-  ])
-  return Object.fromEntries(entries)
-}
+/** JSON whose names are the host's already. */
+export const exactJson = (value: object): HostContent => ({
+  type: 'application/json',
+  bytes: Buffer.from(JSON.stringify(value)),
+})
 
 async function ensureUsable(context: TenantContext): Promise<void> {
   if (context.mode === 'read-only') throw new PartywallError('ERR_TENANT_READ_ONLY')

@@ -1,129 +1,111 @@
 /**
- * `ctx.tenantClient`: the calls of HipChat's REST API for one tenant, each with a token for the scope it needs and no more.
- * `forRoom` binds the room. Sending, tokens and errors are `host-api.ts`'s matter.
+ * `ctx.tenantClient`: HipChat's REST API for one tenant, each call with a token for the scope it needs and no more. `forRoom` and
+ * `forUser` bind the room or the person.
+ *
+ * The calls stand in `rest/*-api.ts`; sending, tokens and errors are `host-api.ts`'s matter.
  */
 
 import type { TenantContext } from '../../core/context.ts'
 import { PartywallError } from '../../core/errors.ts'
-import type { JsonValue } from '../../core/tenant.ts'
-import { createHostCall, type HostCall, type QueryValue, segment } from './host-api.ts'
+import { createHostApi, type HostCall } from './host-api.ts'
 import type { LifecycleDeps } from './lifecycle.ts'
+import type { RoomRef, UserRef } from './rest/address.ts'
+import { type Bound, bindFirst } from './rest/bound-client.ts'
+import { createEmoticonApi, type EmoticonApi } from './rest/emoticon-api.ts'
+import {
+  createExtensionApi,
+  createRoomExtensionApi,
+  type ExtensionApi,
+  type RoomExtensionApi,
+} from './rest/extension-api.ts'
+import {
+  createGlancePushApi,
+  createRoomGlancePushApi,
+  type GlancePushApi,
+  type RoomGlancePushApi,
+} from './rest/glance-push-api.ts'
+import { createOperations } from './rest/operations.ts'
+import type { Pages } from './rest/pages.ts'
+import type { RateLimit } from './rest/rate-limit.ts'
+import { createRoomApi, createRoomsApi, type RoomApi, type RoomsApi } from './rest/room-api.ts'
+import { createRoomMessageApi, type RoomMessageApi } from './rest/room-message-api.ts'
+import { createRoomWebhookApi, type RoomWebhookApi } from './rest/room-webhook-api.ts'
+import { createSessionApi, type SessionApi } from './rest/session-api.ts'
+import { createFileShare } from './rest/share.ts'
+import { createUserApi, createUsersApi, type UserApi, type UsersApi } from './rest/user-api.ts'
 import { attributesOf } from './tenant.ts'
 
-/** Id or name. */
-export type RoomRef = number | string
-export type Query = Readonly<Record<string, QueryValue>>
-type Json = Promise<JsonValue>
+export type { RoomRef }
 
-export interface NotificationOptions {
-  readonly color?: 'yellow' | 'green' | 'red' | 'purple' | 'gray' | 'random'
-  /** Makes clients ring and blink; default false. */
-  readonly notify?: boolean
-  /** How the message is written; the host takes `html` when left out. */
-  readonly format?: 'html' | 'text'
-  /** Second label of the sender. */
-  readonly from?: string
-  readonly card?: object
-  /** Message under which the notification is shown. */
-  readonly attachTo?: string
-}
+interface RoomMethods extends RoomApi, RoomMessageApi, RoomWebhookApi, RoomExtensionApi, RoomGlancePushApi {}
 
-export interface RoomWebhook {
-  readonly name: string
-  readonly event: string
-  readonly url: string
-  readonly pattern?: string
-  readonly key?: string
-  readonly authentication?: 'jwt' | 'none'
-}
-
-/** Methods resolve to the host's JSON body, `null` where it has none. Errors as in `createHostCall`. */
-export interface TenantClient {
+/** Methods resolve to what the host answered, `null` where it says nothing. Errors as in `HostApi.call`. */
+export interface TenantClient
+  extends RoomsApi,
+    RoomMethods,
+    UsersApi,
+    UserApi,
+    EmoticonApi,
+    ExtensionApi,
+    GlancePushApi,
+    SessionApi,
+    Pick<Pages, 'items'> {
   /** Any call below the API base; `scopes` names the token's scopes. */
-  request: HostCall
-  sendNotification(room: RoomRef, message: string, options?: NotificationOptions): Json
-  getRoom(room: RoomRef, query?: Query): Json
-  getRoomMembers(room: RoomRef, query?: Query): Json
-  setRoomTopic(room: RoomRef, topic: string): Json
-  createRoomWebhook(room: RoomRef, webhook: RoomWebhook): Json
-  getRoomWebhooks(room: RoomRef, query?: Query): Json
-  deleteRoomWebhook(room: RoomRef, id: number | string): Json
-  getUser(user: number | string, query?: Query): Json
-  /** What the host says about an access token. */
-  getSession(token: string): Json
-  /** Revokes an access token. */
-  deleteSession(token: string): Json
-  /** The same calls with the room bound; left out: the room of the installation. */
+  readonly request: HostCall
+  /** What the host said last about calls per token; `undefined` before it has. */
+  readonly rateLimit: RateLimit | undefined
+  /** The same about messages to one room or person. */
+  readonly floodControl: RateLimit | undefined
+  /** The calls about one room with the room bound; left out: the room of the installation. @throws PartywallError ERR_OUTBOUND_URL */
   forRoom(room?: RoomRef): RoomClient
+  /** The calls about one person with the person bound. */
+  forUser(user: UserRef): UserClient
 }
 
-export interface RoomClient {
+export interface RoomClient extends Bound<RoomMethods> {
   readonly room: RoomRef
-  sendNotification(message: string, options?: NotificationOptions): Json
-  getRoom(query?: Query): Json
-  getRoomMembers(query?: Query): Json
-  setRoomTopic(topic: string): Json
-  createRoomWebhook(webhook: RoomWebhook): Json
-  getRoomWebhooks(query?: Query): Json
-  deleteRoomWebhook(id: number | string): Json
+}
+
+export interface UserClient extends Bound<UserApi> {
+  readonly user: UserRef
 }
 
 export function createTenantClient(context: TenantContext, deps: LifecycleDeps): TenantClient {
-  const request = createHostCall(context, deps)
-  const roomPath = (room: RoomRef, rest = '') => `/room/${segment(room)}${rest}`
-  const client: TenantClient = {
-    request,
-    sendNotification: async (room, message, options = {}) =>
-      request('POST', roomPath(room, '/notification'), {
-        scopes: ['send_notification'],
-        body: notificationBody(message, options),
-      }),
-    getRoom: async (room, query) => request('GET', roomPath(room), { scopes: ['view_group'], ...asQuery(query) }),
-    getRoomMembers: async (room, query) =>
-      request('GET', roomPath(room, '/member'), { scopes: ['view_room'], ...asQuery(query) }),
-    setRoomTopic: async (room, topic) =>
-      request('PUT', roomPath(room, '/topic'), { scopes: ['admin_room'], body: { topic } }),
-    createRoomWebhook: async (room, webhook) =>
-      request('POST', roomPath(room, '/webhook'), { scopes: ['admin_room'], body: { ...webhook } }),
-    getRoomWebhooks: async (room, query) =>
-      request('GET', roomPath(room, '/webhook'), { scopes: ['admin_room'], ...asQuery(query) }),
-    deleteRoomWebhook: async (room, id) =>
-      request('DELETE', roomPath(room, `/webhook/${segment(id)}`), { scopes: ['admin_room'] }),
-    getUser: async (user, query) =>
-      request('GET', `/user/${segment(user)}`, { scopes: ['view_group'], ...asQuery(query) }),
-    getSession: async token => request('GET', `/oauth/token/${segment(token)}`, { accessToken: token }),
-    deleteSession: async token => request('DELETE', `/oauth/token/${segment(token)}`, { accessToken: token }),
-    forRoom: room => createRoomClient(client, room ?? ownRoom(context)),
+  const api = createHostApi(context, deps)
+  const operations = createOperations(api)
+  const shareFile = createFileShare(operations, deps.random)
+  const { room: ownRoom } = attributesOf(context.identity)
+  const roomMethods: RoomMethods = {
+    ...createRoomApi(operations),
+    ...createRoomMessageApi(operations, shareFile),
+    ...createRoomWebhookApi(operations),
+    ...createRoomExtensionApi(operations),
+    ...createRoomGlancePushApi(operations),
   }
-  return client
-}
-
-/** The body of a notification, also of a webhook's reply (protocol A9). */
-export function notificationBody(message: string, options: NotificationOptions): Record<string, unknown> {
-  if (typeof message !== 'string' || message === '' || message.length > 10_000) {
-    throw new TypeError('a notification has a message of 1 to 10,000 characters')
-  }
-  const { format, ...rest } = options
-  return { message, ...(format === undefined ? {} : { messageFormat: format }), ...rest }
-}
-
-function createRoomClient(client: TenantClient, room: RoomRef): RoomClient {
+  const userMethods = createUserApi(operations, shareFile)
   return {
-    room,
-    sendNotification: (message, options) => client.sendNotification(room, message, options),
-    getRoom: query => client.getRoom(room, query),
-    getRoomMembers: query => client.getRoomMembers(room, query),
-    setRoomTopic: topic => client.setRoomTopic(room, topic),
-    createRoomWebhook: webhook => client.createRoomWebhook(room, webhook),
-    getRoomWebhooks: query => client.getRoomWebhooks(room, query),
-    deleteRoomWebhook: id => client.deleteRoomWebhook(room, id),
+    ...createRoomsApi(operations),
+    ...roomMethods,
+    ...createUsersApi(operations),
+    ...userMethods,
+    ...createEmoticonApi(operations),
+    ...createExtensionApi(operations),
+    ...createGlancePushApi(operations),
+    ...createSessionApi(api, { declaredScopes: deps.settings.scopes, room: ownRoom }),
+    items: operations.items,
+    request: api.call,
+    get rateLimit() {
+      return api.limits().rate
+    },
+    get floodControl() {
+      return api.limits().flood
+    },
+    forRoom: (room = requireRoom(ownRoom)) => ({ room, ...bindFirst(roomMethods, room) }),
+    forUser: user => ({ user, ...bindFirst(userMethods, user) }),
   }
 }
 
-function ownRoom(context: TenantContext): RoomRef {
-  const { room } = attributesOf(context.identity)
+function requireRoom(room: RoomRef | undefined): RoomRef {
   if (room !== undefined) return room
   throw new PartywallError('ERR_OUTBOUND_URL', { message: 'installed for a whole group: name the room' })
 }
-
-const asQuery = (query: Query | undefined) => (query === undefined ? {} : { query })

@@ -10,9 +10,9 @@ import type { TenantContext } from '../../core/context.ts'
 import { isPartywallError, PartywallError } from '../../core/errors.ts'
 import type { JsonValue } from '../../core/tenant.ts'
 import { urlOf } from './descriptor.ts'
-import { segment } from './host-api.ts'
 import type { LifecycleDeps } from './lifecycle.ts'
 import { compilePattern } from './pattern.ts'
+import { segment } from './rest/address.ts'
 import { attributesOf } from './tenant.ts'
 import type { RoomRef, TenantClient } from './tenant-client.ts'
 import { contentName } from './webhook-definitions.ts'
@@ -72,7 +72,7 @@ export function createTenantWebhooks(
       ...(hostPattern === undefined ? {} : { pattern: hostPattern }),
       authentication: 'jwt',
     })
-    const webhook: TenantWebhook = { name, event: known, pattern: hostPattern, room, id: idOf(created) }
+    const webhook: TenantWebhook = { name, event: known, pattern: hostPattern, room, id: created.id }
     return keep(webhook)
   }
 
@@ -125,12 +125,6 @@ function checkEvent(event: string, pattern: unknown): WebhookEvent {
 function addressOf(context: TenantContext, name: string, { settings }: LifecycleDeps): string {
   const query = new URLSearchParams({ token: context.identity.secrets.get('webhookToken') ?? '', name })
   return `${urlOf(settings, settings.routes.webhook)}?${query}`
-}
-
-function idOf(created: JsonValue): number {
-  const id = typeof created === 'object' && created !== null && 'id' in created ? created.id : undefined
-  if (typeof id === 'number') return id
-  throw new PartywallError('ERR_HOST_RESPONSE', { message: 'the host gave no id for the webhook' })
 }
 
 function ownRoom(context: TenantContext): RoomRef {

@@ -6,7 +6,7 @@
  */
 
 import type { Random } from '../../core/ports.ts'
-import { type NotificationOptions, notificationBody } from './tenant-client.ts'
+import { notificationBody } from './rest/notification.ts'
 
 export interface ExpectedReply {
   readonly id: string
@@ -45,18 +45,12 @@ export function createReplies(random: Random, waitMs = WAIT_MS): Replies {
 
 /**
  * The notification a handler's result stands for: a text, or `{ message, color, format, notify, card }`.
- * @throws TypeError for anything else but `undefined` and `null`
+ * @throws TypeError for anything else but `undefined` and `null`; PartywallError ERR_CALL_INVALID for what is no notification
  */
 export function replyBody(result: unknown): Record<string, unknown> | undefined {
   if (result === undefined || result === null) return undefined
-  if (typeof result === 'string') return snake(notificationBody(result, {}))
+  if (typeof result === 'string') return notificationBody(result)
   if (typeof result !== 'object') throw new TypeError('a reply is a text or an object with a message')
-  const { message, ...options } = result as { message: string } & NotificationOptions
-  return snake(notificationBody(message, options))
+  const { message, ...options } = result as { message: string }
+  return notificationBody(message, options)
 }
-
-const snake = ({ messageFormat, attachTo, ...body }: Record<string, unknown>): Record<string, unknown> => ({
-  ...body,
-  ...(messageFormat === undefined ? {} : { message_format: messageFormat }),
-  ...(attachTo === undefined ? {} : { attach_to: attachTo }),
-})

@@ -2,12 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { headerOf } from '../../../../src/core/header-list.ts'
-import {
-  type GlanceHandler,
-  type GlanceInput,
-  glanceContent,
-  LOZENGE_TYPES,
-} from '../../../../src/dialects/hipchat/glance.ts'
+import type { GlanceHandler } from '../../../../src/dialects/hipchat/glance.ts'
+import { type GlanceInput, glanceContent, LOZENGE_TYPES } from '../../../../src/dialects/hipchat/glance-content.ts'
 import type { Answer } from '../../../../src/http/view.ts'
 import { createWorld, errorCode, view } from './world.ts'
 

@@ -19,7 +19,9 @@ function createTwoHosts(): World {
     if (url === `${CLOUD}/v2/capabilities`) return answer(200, capabilitiesOf(CLOUD))
     if (url === `${SERVER}/hipchat/v2/capabilities`) return answer(200, serverDocument)
     const isToken = method === 'POST' && url.endsWith('/oauth/token')
-    return isToken ? answer(200, { access_token: `of-${new URL(url).hostname}`, expires_in: 3600 }) : answer(200, {})
+    return isToken
+      ? answer(200, { access_token: `of-${new URL(url).hostname}`, expires_in: 3600 })
+      : answer(200, { id: 5, name: 'Room' })
   }
   return world
 }

@@ -3,40 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isPartywallError } from '../../../../src/core/errors.ts'
 import type { HipchatPageContext } from '../../../../src/dialects/hipchat/handler-context.ts'
-import { answer, createWorld, HOST, view, type World } from './world.ts'
-
-/** Runs `work` in a page of tenant `a`. */
-async function inPage(
-  world: World,
-  box: { work?: (ctx: HipchatPageContext) => unknown },
-  work: (ctx: HipchatPageContext) => unknown,
-  status = 204,
-) {
-  let failure: unknown
-  box.work = async ctx => {
-    try {
-      await work(ctx)
-    } catch (error) {
-      failure = error
-    }
-  }
-  const made = await world.request(view('GET', '/run', { headers: { 'x-acpt': world.sign('a') } }))
-  if (failure !== undefined) throw failure
-  assert.equal(made.status, status)
-}
-
-async function ready() {
-  const box: { work?: (ctx: HipchatPageContext) => unknown } = {}
-  const world = createWorld({}, addon => addon.page('/run', ctx => box.work?.(ctx)))
-  await world.install('a')
-  world.calls.length = 0
-  return {
-    world,
-    run: (work: (ctx: HipchatPageContext) => unknown, status?: number) => inPage(world, box, work, status),
-  }
-}
-const tokenCalls = (world: World) => world.calls.filter(call => call.url.endsWith('/oauth/token'))
-const apiCalls = (world: World) => world.calls.filter(call => !call.url.endsWith('/oauth/token'))
+import { apiCalls, inPage, ready, tokenCalls } from './client-world.ts'
+import { answer, createWorld, HOST } from './world.ts'
 
 test('a call carries a token for exactly the scope it needs', async () => {
   const { world, run } = await ready()
@@ -213,11 +181,31 @@ test('a client whose tenant has ended calls nobody', async () => {
     await world.uninstall('a')
     const calls = world.calls.length
     await assert.rejects(async () => ctx.roomClient?.getRoom(), { code: 'ERR_TENANT_REVOKED' })
+    await assert.rejects(async () => ctx.tenantClient.getToken('view_group'), { code: 'ERR_TENANT_REVOKED' })
     assert.equal(world.calls.length, calls)
   }, 410)
   const calls = world.calls.length
   await assert.rejects(async () => kept[0]?.roomClient?.getRoom(), { code: 'ERR_TENANT_REVOKED' })
   assert.equal(world.calls.length, calls)
+})
+
+test('a tenant that ends while its token is on the way makes no call; one that ends during the call gets no answer', async () => {
+  for (const [ending, calls] of [
+    ['/oauth/token', 0],
+    ['/room/5', 1],
+  ] as const) {
+    const { world, run } = await ready()
+    world.intercept = async ({ url }) => {
+      if (!url.endsWith(ending) || !world.clients.has('a')) return undefined
+      world.clients.delete('a')
+      await world.uninstall('a')
+      return url.endsWith('/token') ? answer(200, { access_token: 'late', expires_in: 60 }) : undefined
+    }
+    await run(async ctx => {
+      await assert.rejects(async () => ctx.roomClient?.getRoom(), { code: 'ERR_TENANT_REVOKED' }, ending)
+    }, 410)
+    assert.equal(apiCalls(world).length, calls, ending)
+  }
 })
 
 test('two refusals of the token endpoint at least 60 s apart end the installation as host-revoked', async () => {
