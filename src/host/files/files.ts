@@ -1,0 +1,34 @@
+/** Files that were shared or uploaded as photos: kept in memory, served to whoever has the address. */
+
+import type { HostRandom } from '../random.ts'
+
+export interface StoredFile {
+  readonly name: string
+  readonly bytes: Buffer
+}
+
+export interface FileTable {
+  /** @returns the absolute address, which cannot be guessed */
+  add(file: StoredFile): string
+  find(id: string, name: string): StoredFile | undefined
+}
+
+const MAX_FILES = 1_000
+
+/** Keeps the newest 1,000. */
+export function createFiles(url: string, random: HostRandom): FileTable {
+  const files = new Map<string, StoredFile>()
+  return {
+    add: file => {
+      const id = random.text(24)
+      files.set(id, file)
+      const [oldest] = files.keys()
+      if (files.size > MAX_FILES && oldest !== undefined) files.delete(oldest)
+      return `${url}/files/${id}/${encodeURIComponent(file.name)}`
+    },
+    find: (id, name) => {
+      const file = files.get(id)
+      return file?.name === name ? file : undefined
+    },
+  }
+}
