@@ -48,11 +48,11 @@
       send({ kind: 'registered', names: Object.keys(added) })
     },
     dialog: {
-      open: options => ask('dialog.open', { key: options.key, parameters: options.parameters }),
+      open: options => ask('dialog.open', { key: options.key }),
       close: () => ask('dialog.close', {}),
     },
     sidebar: {
-      openView: options => ask('sidebar.openView', { key: options.key, parameters: options.parameters }),
+      openView: options => ask('sidebar.openView', { key: options.key }),
       closeView: () => ask('sidebar.closeView', {}),
     },
     chat: { appendMessage: (text, callback) => ask('chat.appendMessage', { text: String(text) }, callback) },
