@@ -1,5 +1,6 @@
 /** Files that were shared or uploaded as photos: kept in memory, served to whoever has the address. */
 
+import { keepNewest } from '../newest.ts'
 import type { HostRandom } from '../random.ts'
 
 export interface StoredFile {
@@ -21,9 +22,7 @@ export function createFiles(url: string, random: HostRandom): FileTable {
   return {
     add: file => {
       const id = random.text(24)
-      files.set(id, file)
-      const [oldest] = files.keys()
-      if (files.size > MAX_FILES && oldest !== undefined) files.delete(oldest)
+      keepNewest(files, id, file, MAX_FILES)
       return `${url}/files/${id}/${encodeURIComponent(file.name)}`
     },
     find: (id, name) => {

@@ -2,6 +2,7 @@
 
 import type { Installation, TokenSubject } from '../clients/installation.ts'
 import type { HistoryItem } from '../model.ts'
+import { keepNewest } from '../newest.ts'
 import type { HostRandom } from '../random.ts'
 
 export interface View {
@@ -39,9 +40,7 @@ export function createViews(random: HostRandom): ViewTable {
   return {
     add: view => {
       const id = random.text(32)
-      views.set(id, view)
-      const [oldest] = views.keys()
-      if (views.size > MAX_VIEWS && oldest !== undefined) views.delete(oldest)
+      keepNewest(views, id, view, MAX_VIEWS)
       return id
     },
     find: id => views.get(id),
