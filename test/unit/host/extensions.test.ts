@@ -230,6 +230,18 @@ test('an installation of one room pushes to that room and to users, not to the g
   assert.equal(own.glance('open', { user: world.user }), undefined)
 })
 
+test('an installation that comes back has the extensions of its descriptor only', async () => {
+  const own = await world.host.install(installation.descriptor.document, { group: world.group, room })
+  const path = `/room/${room.id}/extension/webPanel/dynamic`
+  assert.equal((await api(world.host, await tokenFor(world.host, own), 'PUT', path, PANEL)).status, 201)
+  const isThere = () => own.extensions().some(one => one.key === 'dynamic')
+  assert.equal(isThere(), true)
+  await own.uninstall({ tellAddon: false })
+  await own.update()
+  assert.deepEqual([own.state, isThere()], ['installed', false])
+  await own.uninstall({ tellAddon: false })
+})
+
 test('a glance is asked for as the user’s browser does, and remembered', async () => {
   const full = { ...content('<b>5</b> open'), status: LOZENGE, metadata: { isLate: true } }
   world.addon.answers.set('GET /glance', () => ({

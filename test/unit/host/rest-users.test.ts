@@ -93,7 +93,7 @@ test('a photo is put and taken away', async () => {
   const bytes = Buffer.from(await (await fetch(String(url))).arrayBuffer())
   assert.equal(bytes.toString('base64'), PIXEL)
   assert.equal((await fetch(String(url).replace('photo.png', 'other.png'))).status, 404)
-  for (const photo of [undefined, '', 'not base64!', Buffer.from('<svg>').toString('base64')]) {
+  for (const photo of [undefined, '', 'not base64!', `${PIXEL}\n`, Buffer.from('<svg>').toString('base64')]) {
     assert.equal(await world.status('PUT', path, { photo }), 400)
   }
   assert.equal(await world.status('DELETE', path), 204)
