@@ -135,7 +135,7 @@ export interface HistoryItem {
   readonly file?: { readonly name: string; readonly size: number; readonly url: string; readonly thumb_url?: string }
   /** The web addresses in the text. */
   readonly message_links?: readonly { readonly type: 'link'; readonly url: string }[]
-  /** Which installation sent a notification. */
+  /** Which installation sent a notification or a private message. */
   readonly notification_sender?: { readonly id: string; readonly type: 'addon' }
 }
 export interface UserReference {
@@ -179,4 +179,8 @@ export interface RoomRecord
 export interface Actor {
   readonly user?: UserRecord | undefined
   readonly source?: Installation | undefined
+}
+/** Over the API there is always an add-on. */
+export interface ApiActor extends Actor {
+  readonly source: Installation
 }

@@ -24,7 +24,7 @@ export type FaultEffect =
 export interface Fault {
   readonly at: FaultPoint
   readonly effect: FaultEffect
-  /** Only calls with this installation's credentials; the others have none before they are answered. */
+  /** Only calls with this installation's credentials. Those of `capabilities` and `installable` carry none. */
   readonly oauthId?: string
   /** How many calls it hits; default: all until removed. */
   readonly times?: number

@@ -4,7 +4,7 @@ import type { Scope } from '../clients/scopes.ts'
 import type { AccessToken } from '../clients/tokens.ts'
 import { FieldError, readObject } from '../fields.ts'
 import { groupRecord } from '../groups/group.ts'
-import type { Actor, GroupRecord, RoomRecord, UserRecord } from '../model.ts'
+import type { ApiActor, GroupRecord, RoomRecord, UserRecord } from '../model.ts'
 import { findRoom } from '../rooms/room.ts'
 import { ApiError } from '../server/api-error.ts'
 import type { Call, Reply, Route } from '../server/reply.ts'
@@ -18,7 +18,7 @@ export interface ApiCall extends Call {
   readonly token: AccessToken
   readonly group: GroupRecord
   /** The user of a user's token, and the add-on. */
-  readonly actor: Actor
+  readonly actor: ApiActor
   /** The body as JSON; an absent one is an empty object. @throws ApiError 400 */
   json(): unknown
 }

@@ -4,6 +4,7 @@ import type { HistoryItem } from '../model.ts'
 import { ApiError } from '../server/api-error.ts'
 import type { Reply, Route } from '../server/reply.ts'
 import type { HostState } from '../state.ts'
+import { privateHistory } from '../users/private-message.ts'
 import { apiRoute, roomOf, userOf } from './access.ts'
 import { collection, flag, maxResults } from './collection.ts'
 import { readZone, whenOf } from './when.ts'
@@ -23,11 +24,12 @@ export const historyRoutes = (state: HostState): Route[] => [
     single(roomOf(call).history, call.params.message),
   ),
   apiRoute(state, 'GET', '/user/:user/history/latest', 'view_messages', call => {
-    const { id, messages } = userOf(call)
-    return latest(messages, call.query, `${state.url}/v2/user/${id}/history/latest`)
+    const user = userOf(call)
+    const history = privateHistory(user, call.token.installation)
+    return latest(history, call.query, `${state.url}/v2/user/${user.id}/history/latest`)
   }),
   apiRoute(state, 'GET', '/user/:user/history/:message', 'view_messages', call =>
-    single(userOf(call).messages, call.params.message),
+    single(privateHistory(userOf(call), call.token.installation), call.params.message),
   ),
 ]
 

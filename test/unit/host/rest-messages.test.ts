@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
 import type { HostRoom } from '../../../src/host/index.ts'
+import { api, tokenFor } from './fake-addon.ts'
 import { items, type Json, startWorld, type World } from './world.ts'
 
 let now = Date.parse('2026-03-10T10:00:00Z')
@@ -153,7 +154,7 @@ test('the newest messages start no earlier than the one named', async () => {
   assert.equal(await world.status('GET', `${path}/history/other`), 404)
 })
 
-test('a private message reaches the user and has a history of its own', async () => {
+test('a private message reaches the user, and only its sender reads it again', async () => {
   const user = world.group.createUser({ name: 'Grace', mentionName: `grace${count}` })
   const body = { message: '<b>psst</b>', notify: true, message_format: 'html' }
   assert.equal(await world.status('POST', `/user/@${user.mentionName}/message`, body), 204)
@@ -166,6 +167,10 @@ test('a private message reaches the user and has a history of its own', async ()
   assert.equal(items(page)[0]?.id, sent?.id)
   const single = await world.json(200, 'GET', `/user/${user.id}/history/${sent?.id}`)
   assert.equal((single.message as Json).message, '<b>psst</b>')
+  const other = await tokenFor(world.host, await world.host.install(world.addon.descriptor, { group: world.group }))
+  const theirs = await api(world.host, other, 'GET', `/user/${user.id}/history/latest`)
+  assert.deepEqual(((await theirs.json()) as Json).items, [])
+  assert.equal((await api(world.host, other, 'GET', `/user/${user.id}/history/${sent?.id}`)).status, 404)
   assert.equal(await world.status('POST', `/user/${user.id}/message`, { message: '' }), 400)
   assert.equal(await world.status('POST', `/user/${user.id}/message`, { message: 'x', message_format: 'rtf' }), 400)
 })
