@@ -1,4 +1,4 @@
-// Builds the package: plain tsc, then the files tsc does not copy (numbered SQL).
+// Builds the package: plain tsc, then the files tsc does not copy (numbered SQL, what pages of the simulated host load).
 import { execFileSync } from 'node:child_process'
 import { cpSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -8,4 +8,6 @@ rmSync(`${root}dist`, { recursive: true, force: true })
 execFileSync(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-p', `${root}tsconfig.build.json`], {
   stdio: 'inherit',
 })
-cpSync(`${root}src/postgres/sql`, `${root}dist/postgres/sql`, { recursive: true })
+for (const folder of ['postgres/sql', 'host/page']) {
+  cpSync(`${root}src/${folder}`, `${root}dist/${folder}`, { recursive: true })
+}

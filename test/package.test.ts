@@ -56,8 +56,9 @@ after(() => rm(folder, { recursive: true, force: true }))
 test('the package holds what is needed to run, and the licence, and no sources or tests', async () => {
   const names = (await readdir(unpacked)).filter(name => name !== 'node_modules').sort()
   assert.deepEqual(names, ['CHANGELOG.md', 'LICENSE', 'NOTICE', 'README.md', 'dist', 'package.json'])
-  const shipped = await readdir(path.join(unpacked, 'dist/postgres/sql'))
-  assert.deepEqual(shipped, await readdir(path.join(root, 'src/postgres/sql')))
+  for (const folder of ['postgres/sql', 'host/page']) {
+    assert.deepEqual(await readdir(path.join(unpacked, 'dist', folder)), await readdir(path.join(root, 'src', folder)))
+  }
 })
 
 test('plain node imports every entry of the package', async () => {

@@ -16,9 +16,10 @@ interface AddonCall {
   readonly timeoutMs: number
   readonly maxBytes: number
 }
-interface AddonAnswer {
+export interface AddonAnswer {
   readonly status: number
-  readonly contentType: string
+  /** By lower-case name; several of one name joined by a comma. */
+  header(name: string): string | undefined
   readonly body: string
 }
 export type CallFailure = 'timeout' | 'unreachable' | 'too-large'
@@ -67,10 +68,9 @@ async function exchange(agent: Agent, target: AddonCall, signal: AbortSignal): P
     if (size > target.maxBytes) throw new AddonCallError('too-large', url)
     chunks.push(bytes)
   }
-  const contentType = response.headers['content-type']
   return {
     status: response.statusCode,
-    contentType: typeof contentType === 'string' ? contentType : '',
+    header: name => [response.headers[name] ?? []].flat().join(', ') || undefined,
     body: Buffer.concat(chunks).toString('utf8'),
   }
 }

@@ -1,24 +1,17 @@
 /** Starts a simulated HipChat host: puts the parts together, listens, and closes everything again. */
 
-import { createAddonClient } from './addon-client.ts'
 import type { Installation } from './clients/installation.ts'
 import { type InstallTarget, install } from './clients/lifecycle.ts'
-import { createTokens } from './clients/tokens.ts'
-import { createFaults, type Faults } from './faults/faults.ts'
-import { createGroup } from './groups/group.ts'
+import { createState } from './create-state.ts'
+import type { Faults } from './faults/faults.ts'
+import { createGroup, groupRecord } from './groups/group.ts'
 import { createHooks, type Hooks } from './hooks.ts'
-import type { HostGroup } from './model.ts'
-import { createHostRandom } from './random.ts'
-import { publicRoutes } from './rest/capabilities.ts'
-import { probeRoutes } from './rest/probe.ts'
-import { roomWebhookRoutes } from './rest/room-webhooks.ts'
-import { roomRoutes } from './rest/rooms.ts'
-import { tokenRoutes } from './rest/tokens.ts'
-import { userRoutes } from './rest/users.ts'
+import type { HostGroup, HostUser } from './model.ts'
+import { hostRoutes } from './routes.ts'
 import { listen } from './server/http-server.ts'
 import { createRouter } from './server/router.ts'
 import type { HostClock, HostSettings, HostState } from './state.ts'
-import { createDeliveries } from './webhooks/deliveries.ts'
+import { userRecord } from './users/user.ts'
 import type { Delivery } from './webhooks/delivery.ts'
 
 export interface HipchatHostOptions extends Partial<HostSettings> {
@@ -51,6 +44,10 @@ export interface HipchatHost {
    * @throws DescriptorError when there is nothing to install
    */
   install(descriptor: string | object, target: InstallTarget): Promise<Installation>
+  /** Lists an add-on: install links may name it by its key. @param descriptor its URL, or the document */
+  publish(key: string, descriptor: string | object): void
+  /** Whose browser opens the host's own pages: install links and the authorization page. `undefined` signs out. */
+  signIn(user: HostUser | undefined): void
   /** One more attempt now for every delivery that waits for one; with `onlyDue` for those whose time has come. */
   retryPending(options?: { readonly onlyDue?: boolean }): Promise<readonly Delivery[]>
   /** Resolves when no delivery attempt is under way. */
@@ -60,19 +57,9 @@ export interface HipchatHost {
   close(): Promise<void>
 }
 
-const DEFAULTS: HostSettings = {
-  tokenSeconds: 28_800,
-  callbackTimeoutMs: 10_000,
-  webhookTimeoutMs: 10_000,
-  rateLimit: { calls: 500, windowSeconds: 300 },
-  floodControl: false,
-  retryDelaysMs: [1_000, 5_000, 30_000, 120_000],
-  automaticRetries: true,
-}
-
 /** @throws TypeError for an address that others could reach: whoever reaches a simulator can use it */
 export async function startHipchatHost(options: HipchatHostOptions = {}): Promise<HipchatHost> {
-  const { port = 0, hostname = '127.0.0.1', clock = { now: Date.now }, seed, firstId, ...settings } = options
+  const { port = 0, hostname = '127.0.0.1', clock = { now: Date.now }, ...rest } = options
   if (!isLoopback(hostname)) throw new TypeError(`the simulator listens on loopback addresses only, not on ${hostname}`)
   const closing = new AbortController()
   const hooks = createHooks()
@@ -84,25 +71,10 @@ export async function startHipchatHost(options: HipchatHostOptions = {}): Promis
     ({ installation, ...served }) =>
       hooks.emit('request', { ...served, oauthId: installation?.oauthId, at: clock.now() }),
   )
-  const random = createHostRandom(seed, firstId)
-  const state: HostState = {
-    url: `http://${hostname.includes(':') ? `[${hostname}]` : hostname}:${server.port}`,
-    clock,
-    random,
-    settings: { ...DEFAULTS, automaticRetries: options.clock === undefined, ...settings },
-    groups: new Map(),
-    rooms: new Map(),
-    users: new Map(),
-    clients: new Map(),
-    tokens: createTokens(clock, random),
-    tickets: new Map(),
-    deliveries: createDeliveries(() => state),
-    faults: createFaults(closing.signal),
-    hooks,
-    addons: createAddonClient(closing.signal),
-    closing: closing.signal,
-  }
-  router = createRouter(routesOf(state))
+  const url = `http://${hostname.includes(':') ? `[${hostname}]` : hostname}:${server.port}`
+  const automaticRetries = options.clock === undefined
+  const state = createState({ url, clock, hooks, closing: closing.signal }, { automaticRetries, ...rest })
+  router = createRouter(hostRoutes(state))
   return publish(
     state,
     once(async () => {
@@ -112,15 +84,6 @@ export async function startHipchatHost(options: HipchatHostOptions = {}): Promis
     }),
   )
 }
-
-const routesOf = (state: HostState) => [
-  ...publicRoutes(state),
-  ...tokenRoutes(state),
-  ...roomRoutes(state),
-  ...roomWebhookRoutes(state),
-  ...userRoutes(state),
-  ...probeRoutes(state),
-]
 
 const publish = (state: HostState, close: () => Promise<void>): HipchatHost => ({
   url: state.url,
@@ -137,6 +100,12 @@ const publish = (state: HostState, close: () => Promise<void>): HipchatHost => (
   faults: state.faults,
   createGroup: spec => createGroup(state, spec),
   install: (descriptor, target) => install(state, descriptor, target),
+  publish: (key, descriptor) => {
+    state.catalog.set(key, descriptor)
+  },
+  signIn: user => {
+    state.session.user = user === undefined ? undefined : userRecord(groupRecord(state, user.group), user)
+  },
   retryPending: (options = {}) => state.deliveries.retryPending(options),
   idle: () => state.deliveries.idle(),
   on: state.hooks.on,

@@ -1,5 +1,7 @@
 /** Simulated hosts for tests and local development. A host is driven from code; its HTTP side is what add-ons see. */
 
+export type { AuthorizeOptions } from './clients/authorize.ts'
+export type { BrowserVisit } from './clients/browser-flow.ts'
 export { type Descriptor, DescriptorError } from './clients/descriptor.ts'
 export type {
   Installation,
@@ -11,8 +13,13 @@ export type {
   UpdateOptions,
 } from './clients/installation.ts'
 export type { InstallTarget } from './clients/lifecycle.ts'
+export type { Emoticon } from './emoticons/emoticon.ts'
+export type { Extension, ExtensionKind } from './extensions/extension.ts'
 export type { Fault, FaultEffect, FaultPoint, Faults } from './faults/faults.ts'
-export { FAULTS, oddExpiresIn, rateLimited, slow } from './faults/presets.ts'
+export { FAULTS, floodControlled, oddExpiresIn, rateLimited, slow } from './faults/presets.ts'
+export type { GlanceContent } from './glances/content.ts'
+export { GlanceError } from './glances/query.ts'
+export type { Audience } from './glances/table.ts'
 export type { HostEvents, HostRequest } from './hooks.ts'
 export { type HipchatHost, type HipchatHostOptions, startHipchatHost } from './host.ts'
 export type {
@@ -21,10 +28,13 @@ export type {
   HostGroup,
   HostRoom,
   HostUser,
+  Invitation,
+  Presence,
   RoomSpec,
   UserReference,
   UserSpec,
 } from './model.ts'
+export type { OpenedPage, Opening } from './pages/open.ts'
 export type { HostClock, HostSettings, Limit } from './state.ts'
 export type { Attempt, Delivery } from './webhooks/delivery.ts'
 export type { Webhook, WebhookEvent } from './webhooks/webhook.ts'

@@ -4,6 +4,7 @@
  */
 
 import type { Installation } from './clients/installation.ts'
+import type { Emoticon } from './emoticons/emoticon.ts'
 import type { Delivery } from './webhooks/delivery.ts'
 import type { Webhook } from './webhooks/webhook.ts'
 
@@ -19,10 +20,17 @@ export interface HostUser {
   readonly timezone: string
   readonly isGroupAdmin: boolean
   readonly isGuest: boolean
+  readonly isDeleted: boolean
   /** Epoch milliseconds. */
   readonly createdAt: number
+  /** Epoch milliseconds; `undefined` until the user first does something in a room. */
+  readonly lastActiveAt: number | undefined
+  readonly photoUrl: string | undefined
+  readonly presence: Presence | undefined
   /** Private messages from add-ons. */
   readonly messages: readonly HistoryItem[]
+  /** To rooms, oldest first. */
+  readonly invitations: readonly Invitation[]
 }
 export interface UserSpec {
   readonly name: string
@@ -33,18 +41,30 @@ export interface UserSpec {
   readonly isGroupAdmin?: boolean
   readonly isGuest?: boolean
 }
+export interface Presence {
+  readonly status?: string
+  readonly show?: 'away' | 'chat' | 'dnd' | 'xa'
+}
+export interface Invitation {
+  readonly room: HostRoom
+  readonly reason: string
+  /** Whose token asked. */
+  readonly oauthId: string
+}
 
 export interface HostGroup {
   readonly id: number
   readonly name: string
   /** Made with the group; creates rooms when nobody else is named. */
   readonly owner: HostUser
+  /** Those who were deleted too. */
   readonly users: readonly HostUser[]
   /** Rooms that are not deleted. */
   readonly rooms: readonly HostRoom[]
   createUser(spec: UserSpec): HostUser
   /** `room_created` goes to the group's global installations in the background; `host.idle()` waits for it. */
   createRoom(spec: RoomSpec): HostRoom
+  createEmoticon(spec: { readonly shortcut: string; readonly url: string }): Emoticon
 }
 export interface RoomSpec {
   readonly name: string
@@ -52,8 +72,10 @@ export interface RoomSpec {
   readonly privacy?: Privacy
   readonly topic?: string
   readonly owner?: HostUser
+  /** Default false. */
+  readonly isGuestAccessible?: boolean
 }
-type Privacy = 'public' | 'private'
+export type Privacy = 'public' | 'private'
 
 /** Every action resolves when each delivery it caused has had its first attempt. */
 export interface HostRoom {
@@ -65,6 +87,7 @@ export interface HostRoom {
   readonly owner: HostUser
   readonly isArchived: boolean
   readonly isDeleted: boolean
+  readonly isGuestAccessible: boolean
   readonly createdAt: number
   readonly members: ReadonlySet<HostUser>
   readonly participants: ReadonlySet<HostUser>
@@ -110,7 +133,9 @@ export interface HistoryItem {
   readonly card?: unknown
   readonly attach_to?: string
   readonly file?: { readonly name: string; readonly size: number; readonly url: string; readonly thumb_url?: string }
-  /** Which installation sent a notification. */
+  /** The web addresses in the text. */
+  readonly message_links?: readonly { readonly type: 'link'; readonly url: string }[]
+  /** Which installation sent a notification or a private message. */
   readonly notification_sender?: { readonly id: string; readonly type: 'addon' }
 }
 export interface UserReference {
@@ -121,27 +146,41 @@ export interface UserReference {
   readonly links: { readonly self: string }
 }
 
-export interface UserRecord extends HostUser {
+type Writable<T> = { -readonly [K in keyof T]: T[K] }
+
+export interface UserRecord extends Omit<Writable<HostUser>, 'group' | 'messages' | 'invitations'> {
   readonly group: GroupRecord
-  readonly version: string
+  /** Another one after each change. */
+  version: string
   readonly messages: HistoryItem[]
+  readonly invitations: Invitation[]
 }
 export interface GroupRecord extends HostGroup {
   readonly owner: UserRecord
   readonly users: UserRecord[]
   readonly rooms: RoomRecord[]
+  readonly emoticons: Emoticon[]
   /** Those whose webhooks may fire here. */
   readonly installations: Set<Installation>
 }
-export interface RoomRecord extends HostRoom {
+export interface RoomRecord
+  extends Omit<Writable<HostRoom>, 'group' | 'owner' | 'members' | 'participants' | 'history' | 'webhooks'> {
   readonly group: GroupRecord
-  topic: string
-  readonly owner: UserRecord
-  isArchived: boolean
-  isDeleted: boolean
-  readonly version: string
+  owner: UserRecord
+  /** Another one after each change. */
+  version: string
   readonly members: Set<UserRecord>
   readonly participants: Set<UserRecord>
   readonly history: HistoryItem[]
   readonly webhooks: Map<number, Webhook>
+}
+
+/** Who does something: a user, an add-on (`source`), or an add-on in a user's name. */
+export interface Actor {
+  readonly user?: UserRecord | undefined
+  readonly source?: Installation | undefined
+}
+/** Over the API there is always an add-on. */
+export interface ApiActor extends Actor {
+  readonly source: Installation
 }

@@ -1,19 +1,17 @@
-// The code of docs/guide/simulated-host.md runs as it stands, with the package's public name, and says what it claims.
+// The code of docs/guide/simulated-host.md runs as it stands, with the package's public name, and says what it claims. Its
+// blocks are one program.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-
-const root = fileURLToPath(new URL('../..', import.meta.url))
+import { read, root } from '../support/documents.ts'
 
 test('the guide to the simulated host runs', async () => {
-  const guide = readFileSync(`${root}docs/guide/simulated-host.md`, 'utf8')
-  const code = /```js\n(.*?)```/s.exec(guide)?.[1] ?? ''
+  const blocks = [...read('docs/guide/simulated-host.md').matchAll(/```js\n(.*?)```/gs)].map(([, code = '']) => code)
+  const code = blocks.join('\n')
   const flags = ['--conditions=partywall-source', '--import', 'tsx', '--input-type=module', '--eval', code]
   const { stdout } = await promisify(execFile)(process.execPath, flags, { cwd: root, timeout: 60_000 })
   const promised = [...code.matchAll(/console\.log\(.*\) +\/\/ (.*)/g)].map(match => match[1])
-  assert.equal(promised.length, 3)
+  assert.deepEqual([blocks.length, promised.length], [7, 11])
   assert.deepEqual(stdout.trim().split('\n'), promised)
 })

@@ -1,8 +1,14 @@
 /** One installation: an add-on in one room or in a whole group, with its own OAuth client. The add-on's tenant. */
 
 import type { CallFailure } from '../addon-client.ts'
+import type { Extension } from '../extensions/extension.ts'
+import type { GlanceContent } from '../glances/content.ts'
+import type { Audience } from '../glances/table.ts'
 import type { GroupRecord, HostGroup, HostRoom, HostUser, RoomRecord } from '../model.ts'
+import type { OpenedPage, Opening } from '../pages/open.ts'
 import type { Webhook } from '../webhooks/webhook.ts'
+import type { AuthorizeOptions } from './authorize.ts'
+import type { BrowserVisit } from './browser-flow.ts'
 import type { Descriptor } from './descriptor.ts'
 
 export type InstallationState = 'installing' | 'installed' | 'failed' | 'uninstalled'
@@ -13,6 +19,8 @@ export interface LifecycleResult {
   /** `undefined` when no answer came. */
   readonly status: number | undefined
   readonly failure: CallFailure | undefined
+  /** Where the user's browser was, when it was sent somewhere. */
+  readonly visit?: BrowserVisit
 }
 
 export interface UpdateOptions {
@@ -31,6 +39,8 @@ export interface TokenSubject {
 }
 export interface PageOptions extends TokenSubject {
   readonly theme?: 'light' | 'dark'
+  /** Adds the host's origin as `xdmhost`, which only old hosts did; default false. */
+  readonly xdmhost?: boolean
 }
 
 /** What the host does with an installation; given by the host, so that this file needs none of it. */
@@ -38,6 +48,11 @@ export interface InstallationActions {
   update(installation: Installation, options: UpdateOptions): Promise<Installation>
   uninstall(installation: Installation, options: UninstallOptions): Promise<LifecycleResult>
   signRequest(installation: Installation, claims: Readonly<Record<string, unknown>>, subject: TokenSubject): string
+  authorize(installation: Installation, options: AuthorizeOptions): string
+  extensions(installation: Installation, room: HostRoom | undefined): readonly Extension[]
+  open(installation: Installation, opening: Opening, options: PageOptions): OpenedPage
+  queryGlance(installation: Installation, key: string, subject: TokenSubject): Promise<GlanceContent>
+  glance(installation: Installation, key: string, viewer: Audience): GlanceContent | undefined
 }
 
 interface Facts {
@@ -120,11 +135,39 @@ export class Installation {
   }
   /** @param url absolute, or relative to the descriptor's address */
   pageUrl(url: string, options: PageOptions = {}): string {
-    const { theme = 'light', ...subject } = options
+    const { theme = 'light', xdmhost = false, ...subject } = options
     const page = new URL(url, this.#descriptor.self)
     page.searchParams.set('signed_request', this.signRequest({}, subject))
     page.searchParams.set('theme', theme)
+    if (xdmhost) page.searchParams.set('xdmhost', new URL(this.capabilitiesUrl).origin)
     return page.href
+  }
+  /** Opens what the add-on put into the host's pages. @throws TypeError when it has nothing such here */
+  open(opening: Opening, options: PageOptions = {}): OpenedPage {
+    return this.#actions.open(this, opening, options)
+  }
+  /**
+   * Asks the add-on for a glance's content, as the user's browser does.
+   * @throws GlanceError when the browser would show nothing · TypeError when there is no such glance with a `queryUrl`
+   */
+  queryGlance(key: string, subject: TokenSubject = {}): Promise<GlanceContent> {
+    return this.#actions.queryGlance(this, key, subject)
+  }
+  /** The newest content of a glance, pushed or asked for, as this user sees it in this room. */
+  glance(key: string, viewer: Audience = {}): GlanceContent | undefined {
+    return this.#actions.glance(this, key, { ...viewer, room: viewer.room ?? this.room })
+  }
+  /** What the add-on shows in a room (default: its own): from its descriptor, and registered since. */
+  extensions(room: HostRoom | undefined = this.room): readonly Extension[] {
+    return this.#actions.extensions(this, room)
+  }
+  /**
+   * The authorization page: a user lets the add-on act in their name.
+   * @returns where the browser is sent, with `code` and `state`
+   * @throws TypeError for an address or scope that the descriptor does not name, or a user of another group
+   */
+  authorize(options: AuthorizeOptions): string {
+    return this.#actions.authorize(this, options)
   }
 
   /** True where this installation may see and be told of the room. */

@@ -1,13 +1,23 @@
-/** Access tokens: issuing, finding, revoking. Every token belongs to one installation. */
+/** Access tokens: issuing, finding, revoking. Every token belongs to one installation, and to one user if it acts for one. */
 
+import type { UserRecord } from '../model.ts'
 import type { HostRandom } from '../random.ts'
 import type { HostClock } from '../state.ts'
 import type { Installation } from './installation.ts'
 import type { Scope } from './scopes.ts'
 
+/** What a token is good for. */
+export interface TokenRights {
+  readonly installation: Installation
+  readonly scopes: readonly Scope[]
+  /** `undefined`: the add-on acts in its own name. */
+  readonly user: UserRecord | undefined
+}
+
 export interface AccessToken {
   readonly value: string
   readonly installation: Installation
+  readonly user: UserRecord | undefined
   readonly scopes: ReadonlySet<Scope>
   /** Epoch milliseconds. */
   readonly expiresAt: number
@@ -16,8 +26,8 @@ export interface AccessToken {
 }
 
 export interface TokenTable {
-  issue(installation: Installation, scopes: readonly Scope[], seconds: number): AccessToken
-  /** `undefined` when unknown, expired or revoked. */
+  issue(rights: TokenRights, seconds: number): AccessToken
+  /** `undefined` when unknown, expired, revoked, or of a user who was deleted. */
   find(value: string): AccessToken | undefined
   revoke(value: string): void
   revokeAll(installation: Installation): void
@@ -31,13 +41,14 @@ export function createTokens(clock: HostClock, random: HostRandom): TokenTable {
     byInstallation.get(token.installation)?.delete(token)
   }
   return {
-    issue: (installation, scopes, seconds) => {
+    issue: ({ installation, scopes, user }, seconds) => {
       const own = byInstallation.get(installation) ?? new Set()
       byInstallation.set(installation, own)
       for (const token of own) if (token.expiresAt <= clock.now()) drop(token)
       const token: AccessToken = {
         value: random.text(40),
         installation,
+        user,
         scopes: new Set(scopes),
         expiresAt: clock.now() + seconds * 1000,
         counters: new Map(),
@@ -48,7 +59,8 @@ export function createTokens(clock: HostClock, random: HostRandom): TokenTable {
     },
     find: value => {
       const token = byValue.get(value)
-      return token !== undefined && token.expiresAt > clock.now() ? token : undefined
+      if (token === undefined || token.expiresAt <= clock.now()) return undefined
+      return token.user?.isDeleted === true ? undefined : token
     },
     revoke: value => {
       const token = byValue.get(value)

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { errorReply } from '../server/api-error.ts'
 import type { Reply } from '../server/reply.ts'
 
-export type FaultPoint = 'capabilities' | 'token' | 'rest'
+export type FaultPoint = 'capabilities' | 'token' | 'rest' | 'installable'
 export type FaultEffect =
   | { readonly kind: 'status'; readonly status: number; readonly headers?: Readonly<Record<string, string>> }
   /** Answers as usual, later. */
@@ -16,13 +16,15 @@ export type FaultEffect =
   | { readonly kind: 'redirect'; readonly location: string }
   /** A JSON answer of this size. */
   | { readonly kind: 'oversize'; readonly bytes: number }
+  /** Answers with this text instead: HTML where JSON was asked for, half a document, nothing. */
+  | { readonly kind: 'body'; readonly status: number; readonly contentType: string; readonly text: string }
   /** Edits the JSON answer of a call that went well: odd `expires_in`, a wrong `links.self` ... */
   | { readonly kind: 'change'; readonly change: (document: Record<string, unknown>) => unknown }
 
 export interface Fault {
   readonly at: FaultPoint
   readonly effect: FaultEffect
-  /** Only calls with this installation's credentials. */
+  /** Only calls with this installation's credentials. Those of `capabilities` and `installable` carry none. */
   readonly oauthId?: string
   /** How many calls it hits; default: all until removed. */
   readonly times?: number
@@ -85,6 +87,8 @@ async function run(effect: FaultEffect, work: () => Reply | Promise<Reply>, clos
       return { status: 302, headers: { location: effect.location } }
     case 'oversize':
       return { status: 200, json: { padding: 'x'.repeat(effect.bytes) } }
+    case 'body':
+      return { status: effect.status, content: { type: effect.contentType, body: effect.text } }
     case 'change':
       return changed(await work(), effect.change)
   }

@@ -23,7 +23,17 @@ export const FAULTS = {
     },
   },
   restUnauthorized: { at: 'rest', effect: { kind: 'status', status: 401 } },
+  restDown: { at: 'rest', effect: { kind: 'status', status: 503 } },
   restReset: { at: 'rest', effect: { kind: 'reset' } },
+  /** A proxy's page where JSON was asked for. */
+  restGarbled: { at: 'rest', effect: { kind: 'body', status: 200, contentType: 'text/html', text: '<h1>Sorry</h1>' } },
+  /** An answer that was cut in half. */
+  tokenGarbled: {
+    at: 'token',
+    effect: { kind: 'body', status: 200, contentType: 'application/json', text: '{"access_tok' },
+  },
+  installableGone: { at: 'installable', effect: { kind: 'status', status: 404 } },
+  installableReset: { at: 'installable', effect: { kind: 'reset' } },
 } as const satisfies Readonly<Record<string, Fault>>
 
 /** Every token answer says `value` for its lifetime, whatever that is; `undefined` leaves the field out. */
@@ -33,12 +43,17 @@ export const oddExpiresIn = (value: unknown): Fault => ({
 })
 
 /** @param resetAt epoch seconds at which the caller may try again */
-export const rateLimited = (resetAt: number): Fault => ({
+export const rateLimited = (resetAt: number): Fault => tooMany('x-ratelimit', 500, resetAt)
+
+/** The same for messages to one room or person. */
+export const floodControlled = (resetAt: number): Fault => tooMany('x-floodcontrol', 30, resetAt)
+
+const tooMany = (name: string, limit: number, resetAt: number): Fault => ({
   at: 'rest',
   effect: {
     kind: 'status',
     status: 429,
-    headers: { 'x-ratelimit-limit': '500', 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(resetAt) },
+    headers: { [`${name}-limit`]: String(limit), [`${name}-remaining`]: '0', [`${name}-reset`]: String(resetAt) },
   },
 })
 

@@ -1,6 +1,8 @@
 /** A group: one customer of the simulated host, with its users and rooms. */
 
+import { createEmoticon } from '../emoticons/emoticon.ts'
 import type { GroupRecord } from '../model.ts'
+import { announceCreation } from '../rooms/actions.ts'
 import { createRoom } from '../rooms/room.ts'
 import type { HostState } from '../state.ts'
 import { createUser } from '../users/user.ts'
@@ -11,12 +13,18 @@ export function createGroup(state: HostState, spec: { readonly name: string }): 
     name: spec.name,
     users: [],
     rooms: [],
+    emoticons: [],
     installations: new Set(),
     get owner() {
       return owner
     },
     createUser: user => createUser(state, group, user),
-    createRoom: room => createRoom(state, group, room),
+    createRoom: spec => {
+      const room = createRoom(state, group, spec)
+      state.deliveries.inBackground(announceCreation(state, room, { user: room.owner }))
+      return room
+    },
+    createEmoticon: emoticon => createEmoticon(state, group, emoticon),
   }
   const owner = createUser(state, group, { name: `Owner of ${spec.name}`, mentionName: 'owner', isGroupAdmin: true })
   state.groups.set(group.id, group)

@@ -15,14 +15,14 @@ export const publicRoutes = (state: HostState): Route[] => [
     method: 'GET',
     path: '/v2/installable/:ticket',
     isSecret: true,
-    handle: call => {
-      const ticket = call.params.ticket ?? ''
-      const document = state.tickets.get(ticket)
-      if (!state.tickets.delete(ticket)) throw new ApiError(404, 'This address was good once.')
-      return { status: 200, json: document }
-    },
+    handle: call =>
+      state.faults.apply('installable', undefined, () => {
+        const ticket = call.params.ticket ?? ''
+        const document = state.tickets.get(ticket)
+        if (!state.tickets.delete(ticket)) throw new ApiError(404, 'This address was good once.')
+        return { status: 200, json: document }
+      }),
   },
-  { method: 'GET', path: '/addons', handle: () => ({ status: 200, json: { installed: true } }) },
 ]
 
 const describeHost = (url: string) => ({

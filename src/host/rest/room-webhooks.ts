@@ -1,6 +1,7 @@
 /** Webhooks that an add-on registers for one room. An installation sees and removes its own only. */
 
 import type { Installation } from '../clients/installation.ts'
+import { MAX_DYNAMIC } from '../extensions/table.ts'
 import type { RoomRecord } from '../model.ts'
 import { ApiError } from '../server/api-error.ts'
 import { noContent, type Reply, type Route } from '../server/reply.ts'
@@ -24,7 +25,7 @@ export const roomWebhookRoutes = (state: HostState): Route[] => [
     register(
       state,
       call,
-      readBody(() => parseWebhook(call.json())),
+      readBody(call, body => parseWebhook(body)),
     ),
   ),
   apiRoute(state, 'GET', '/room/:room/webhook/:id', 'admin_room', call => {
@@ -38,9 +39,12 @@ export const roomWebhookRoutes = (state: HostState): Route[] => [
   }),
   apiRoute(state, 'PUT', '/room/:room/extension/webhook/:key', 'admin_room', call => {
     const key = call.params.key ?? ''
-    const spec = readBody(() => parseWebhook({ ...(call.json() as object), key }))
-    const replaced = byKey(roomOf(call), call.token.installation, key)
-    if (replaced !== undefined) remove(state, roomOf(call), replaced)
+    const room = roomOf(call)
+    const { installation } = call.token
+    const spec = readBody(call, body => parseWebhook({ ...body, key }))
+    const replaced = byKey(room, installation, key)
+    if (replaced === undefined) ensurePlace(room, installation, key)
+    else remove(state, room, replaced)
     return register(state, call, spec)
   }),
   apiRoute(state, 'DELETE', '/room/:room/extension/webhook/:key', 'admin_room', call => {
@@ -61,6 +65,15 @@ function register(state: HostState, call: ApiCall, spec: WebhookSpec): Reply {
   const webhook: Webhook = { ...spec, id: state.random.nextId(), installation, source: 'rest' }
   room.webhooks.set(webhook.id, webhook)
   return { status: 201, json: { id: webhook.id, links: { self: selfOf(state, room, webhook) } } }
+}
+
+/** @throws ApiError 400 when the descriptor has the key, or the room has ten webhooks with keys already */
+function ensurePlace(room: RoomRecord, installation: Installation, key: string): void {
+  if (installation.webhooks.some(one => one.key === key)) {
+    throw new ApiError(400, 'The descriptor has this key; it cannot be replaced.')
+  }
+  const keyed = [...room.webhooks.values()].filter(one => one.installation === installation && one.key !== undefined)
+  if (keyed.length >= MAX_DYNAMIC) throw new ApiError(400, `There are ${MAX_DYNAMIC} of this kind already.`)
 }
 
 function remove(state: HostState, room: RoomRecord, webhook: Webhook): void {

@@ -1,13 +1,15 @@
-/** The token endpoint: client credentials for a token, what a token is good for, and its end. */
+/** The token endpoint: credentials, a code or a refresh token for an access token; what a token is good for, and its end. */
 
 import type { PartywallError } from '../../core/errors.ts'
 import { parseBasic, parseTokenRequest } from '../../wire/oauth2-server.ts'
 import type { Installation } from '../clients/installation.ts'
-import { isScope, type Scope } from '../clients/scopes.ts'
 import type { AccessToken } from '../clients/tokens.ts'
+import { clientReference } from '../rooms/reference.ts'
 import { ApiError } from '../server/api-error.ts'
 import { type Call, noContent, type Reply, type Route } from '../server/reply.ts'
 import type { HostState } from '../state.ts'
+import { userReference } from '../users/user.ts'
+import { grant } from './token-grants.ts'
 
 export const tokenRoutes = (state: HostState): Route[] => [
   {
@@ -45,28 +47,22 @@ function findClient(state: HostState, call: Call): Installation | undefined {
 function issue(state: HostState, installation: Installation | undefined, call: Call): Reply {
   if (installation === undefined) throw new ApiError(401, 'The client is unknown or has been revoked.')
   const request = orApiError(() => parseTokenRequest(call.header('content-type'), call.body))
-  if (request.grantType !== 'client_credentials') throw new ApiError(400, 'This host grants client_credentials only.')
-  const scopes = allowedScopes(request.scopes, installation.descriptor.scopes)
-  const token = state.tokens.issue(installation, scopes, state.settings.tokenSeconds)
+  const { rights, refreshToken } = grant(state, installation, request)
+  const token = state.tokens.issue(rights, state.settings.tokenSeconds)
   return {
     status: 200,
+    // RFC 6749 s. 5.1
+    headers: { 'cache-control': 'no-store' },
     json: {
       access_token: token.value,
       token_type: 'bearer',
       expires_in: state.settings.tokenSeconds - 1,
-      scope: scopes.join(' '),
+      scope: rights.scopes.join(' '),
       group_id: installation.group.id,
       group_name: installation.group.name,
+      ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
     },
   }
-}
-
-function allowedScopes(wanted: readonly string[] | undefined, declared: readonly Scope[]): readonly Scope[] {
-  if (wanted === undefined) return declared
-  return wanted.map(scope => {
-    if (isScope(scope) && declared.includes(scope)) return scope
-    throw new ApiError(400, `The descriptor does not declare the scope ${scope}.`)
-  })
 }
 
 /** The token in the path is its own proof; a header, if there is one, must hold the same installation's. */
@@ -81,18 +77,14 @@ function tokenOfPath(state: HostState, call: Call): AccessToken {
 }
 
 function describe(state: HostState, token: AccessToken) {
-  const { installation } = token
+  const { installation, user } = token
   return {
     access_token: token.value,
-    client: {
-      id: installation.oauthId,
-      name: installation.descriptor.name,
-      allowed_scopes: installation.descriptor.scopes,
-    },
+    client: clientReference(state, installation),
     expires_in: Math.floor((token.expiresAt - state.clock.now()) / 1000),
     group_id: installation.group.id,
     group_name: installation.group.name,
-    owner_type: 'client',
+    ...(user === undefined ? { owner_type: 'client' } : { owner_type: 'user', owner: userReference(state, user) }),
     scopes: [...token.scopes],
   }
 }

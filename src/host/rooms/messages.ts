@@ -5,11 +5,17 @@ import type { HostState } from '../state.ts'
 
 const MAX_HISTORY = 10_000
 
-/** Fills id and date. */
+/** Fills id, date and links. */
 export const newMessage = (
   state: HostState,
   item: Omit<HistoryItem, 'id' | 'date' | 'mentions'> & Partial<Pick<HistoryItem, 'mentions'>>,
-): HistoryItem => ({ id: state.random.uuid(), date: wireDate(state.clock.now()), mentions: [], ...item })
+): HistoryItem => ({
+  id: state.random.uuid(),
+  date: wireDate(state.clock.now()),
+  mentions: [],
+  ...linksIn(item.message),
+  ...item,
+})
 
 export function remember(room: Pick<RoomRecord, 'history'>, item: HistoryItem): void {
   room.history.push(item)
@@ -17,4 +23,9 @@ export function remember(room: Pick<RoomRecord, 'history'>, item: HistoryItem): 
 }
 
 /** ISO 8601 with microseconds and offset, as the host writes dates. */
-const wireDate = (epochMs: number): string => new Date(epochMs).toISOString().replace('Z', '000+00:00')
+export const wireDate = (epochMs: number): string => new Date(epochMs).toISOString().replace('Z', '000+00:00')
+
+function linksIn(text: string): Pick<HistoryItem, 'message_links'> {
+  const urls = new Set([...text.matchAll(/https?:\/\/[^\s<>"']+/g)].map(match => match[0].replace(/[.,;:!?)]+$/, '')))
+  return urls.size === 0 ? {} : { message_links: [...urls].map(url => ({ type: 'link', url })) }
+}

@@ -1,12 +1,19 @@
 /** The body of a room notification: what the API accepts, and what a webhook may answer with. */
 
 import { FieldError, optional, readChoice, readFlag, readObject, readText } from '../fields.ts'
-import type { notify } from './actions.ts'
+import type { HistoryItem } from '../model.ts'
+import { readCard } from './card.ts'
+import { foreignTag } from './markup.ts'
 
 const COLORS = ['yellow', 'green', 'red', 'purple', 'gray', 'random'] as const
-const CARD_STYLES = ['file', 'image', 'application', 'link', 'media'] as const
 
-type Notification = Parameters<typeof notify>[3]
+export type Notification = Pick<
+  HistoryItem,
+  'message' | 'message_format' | 'color' | 'notify' | 'card' | 'attach_to'
+> & {
+  /** `undefined`: the add-on's label. */
+  readonly from: string | undefined
+}
 export type ParsedNotification =
   | { readonly ok: true; readonly notification: Notification }
   | { readonly ok: false; readonly reason: string }
@@ -22,10 +29,11 @@ export function parseNotification(value: unknown): ParsedNotification {
 
 function read(value: unknown): Notification {
   const body = readObject(value, 'the body')
-  const attachTo = optional(body.attach_to, one => readText(one, 'attach_to'))
+  const attachTo = optional(body.attach_to, one => readText(one, 'attach_to', 100))
+  const format = readChoice(body.message_format, 'message_format', ['html', 'text'], 'html')
   return {
-    message: readText(body.message, 'message', 10_000),
-    message_format: readChoice(body.message_format, 'message_format', ['html', 'text'], 'html'),
+    message: readMessage(body.message, format),
+    message_format: format,
     color: readChoice(body.color, 'color', COLORS, 'yellow'),
     notify: readFlag(body.notify, 'notify', false),
     from: optional(body.from, one => readText(one, 'from', 64)),
@@ -34,11 +42,9 @@ function read(value: unknown): Notification {
   }
 }
 
-function readCard(value: unknown): Readonly<Record<string, unknown>> {
-  const card = readObject(value, 'card')
-  if (!CARD_STYLES.some(style => style === card.style))
-    throw new FieldError(`card.style is none of ${CARD_STYLES.join(', ')}`)
-  readText(card.id, 'card.id')
-  readText(card.title, 'card.title')
-  return card
+function readMessage(value: unknown, format: 'html' | 'text'): string {
+  const message = readText(value, 'message', 10_000)
+  const tag = format === 'html' ? foreignTag(message) : undefined
+  if (tag !== undefined) throw new FieldError(`message has the tag <${tag}>, which rooms do not show`)
+  return message
 }

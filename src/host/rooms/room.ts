@@ -1,16 +1,24 @@
 /** Rooms of a simulated group: making one, finding one, and how the API and webhooks show it. */
 
-import type { GroupRecord, HostUser, RoomRecord, RoomSpec } from '../model.ts'
+import type { Actor, GroupRecord, HostUser, Privacy, RoomRecord, RoomSpec, UserRecord } from '../model.ts'
 import type { HostState } from '../state.ts'
 import { userRecord, userReference } from '../users/user.ts'
 import * as actions from './actions.ts'
+import { wireDate } from './messages.ts'
 import { roomReference } from './reference.ts'
 
-/** @throws TypeError when the name is empty, longer than 50 characters or taken in the group */
+/** Tells nobody yet. @throws TypeError for a name that is none or taken, and for an owner of another group */
 export function createRoom(state: HostState, group: GroupRecord, spec: RoomSpec): RoomRecord {
-  if (spec.name.length === 0 || spec.name.length > 50) throw new TypeError('a room name has 1 to 50 characters')
-  if (group.rooms.some(room => room.name === spec.name)) throw new TypeError(`the room name ${spec.name} is taken`)
+  const trouble = nameTrouble(group, spec.name)
+  if (trouble !== undefined) throw new TypeError(trouble)
   const owner = userRecord(group, spec.owner ?? group.owner)
+  const room = newRoom(state, group, spec, owner)
+  group.rooms.push(room)
+  state.rooms.set(room.id, room)
+  return room
+}
+
+function newRoom(state: HostState, group: GroupRecord, spec: RoomSpec, owner: UserRecord): RoomRecord {
   const as = (user: HostUser) => userRecord(group, user)
   const room: RoomRecord = {
     id: state.random.nextId(),
@@ -21,6 +29,7 @@ export function createRoom(state: HostState, group: GroupRecord, spec: RoomSpec)
     owner,
     isArchived: false,
     isDeleted: false,
+    isGuestAccessible: spec.isGuestAccessible ?? false,
     createdAt: state.clock.now(),
     version: state.random.text(8),
     members: new Set([owner]),
@@ -30,16 +39,44 @@ export function createRoom(state: HostState, group: GroupRecord, spec: RoomSpec)
     say: (user, text) => actions.say(state, room, as(user), text),
     enter: user => actions.enter(state, room, as(user)),
     exit: user => actions.exit(state, room, as(user)),
-    setTopic: (user, topic) => actions.setTopic(state, room, as(user), topic),
-    uploadFile: (user, file) => actions.uploadFile(state, room, as(user), file),
-    archive: user => actions.setArchived(state, room, as(user), true),
-    unarchive: user => actions.setArchived(state, room, as(user), false),
-    delete: user => actions.deleteRoom(state, room, as(user)),
+    setTopic: (user, topic) => actions.setTopic(state, room, { user: as(user) }, topic),
+    uploadFile: (user, file) => actions.uploadFile(state, room, { user: as(user) }, file),
+    archive: user => actions.setArchived(state, room, { user: as(user) }, true),
+    unarchive: user => actions.setArchived(state, room, { user: as(user) }, false),
+    delete: user => actions.deleteRoom(state, room, { user: as(user) }),
   }
-  group.rooms.push(room)
-  state.rooms.set(room.id, room)
-  state.deliveries.inBackground(actions.announceCreation(state, room, owner))
   return room
+}
+
+/**
+ * Why a room cannot have this name.
+ * @param own the room that is to get it, if it is there already
+ */
+export function nameTrouble(group: GroupRecord, name: string, own?: RoomRecord): string | undefined {
+  if (name.length === 0 || name.length > 50) return 'a room name has 1 to 50 characters'
+  const isTaken = group.rooms.some(room => room !== own && room.name === name)
+  return isTaken ? `the room name ${name} is taken` : undefined
+}
+
+export interface RoomChange {
+  readonly name: string
+  readonly privacy: Privacy
+  readonly isArchived: boolean
+  readonly isGuestAccessible: boolean
+  readonly topic: string
+  readonly owner: UserRecord
+}
+
+/** Changes a room as a whole; what webhooks can listen to is told in the background. */
+export function changeRoom(state: HostState, room: RoomRecord, actor: Actor, change: RoomChange): void {
+  const { isArchived, topic, ...rest } = change
+  Object.assign(room, rest, { version: state.random.text(8) })
+  room.members.add(change.owner)
+  const tell = (work: Promise<unknown>) => state.deliveries.inBackground(work)
+  if (room.isArchived && !isArchived) tell(actions.setArchived(state, room, actor, false))
+  if (room.topic !== topic && !room.isArchived) tell(actions.setTopic(state, room, actor, topic))
+  room.topic = topic
+  if (!room.isArchived && isArchived) tell(actions.setArchived(state, room, actor, true))
 }
 
 /** By id, else by name; `undefined` outside the group or when deleted. */
@@ -56,9 +93,9 @@ export function roomRecord(state: HostState, room: { readonly id: number; readon
 export const describeRoom = (state: HostState, room: RoomRecord) => ({
   ...roomReference(state, room),
   topic: room.topic,
-  is_guest_accessible: false,
-  guest_access_url: null,
-  created: new Date(room.createdAt).toISOString(),
+  is_guest_accessible: room.isGuestAccessible,
+  guest_access_url: room.isGuestAccessible ? `${state.url}/guest/${room.id}` : null,
+  created: wireDate(room.createdAt),
   xmpp_jid: `${room.group.id}_${room.id}@conf.hipchat.invalid`,
   owner: userReference(state, room.owner),
   participants: [...room.participants].map(user => userReference(state, user)),

@@ -12,6 +12,7 @@ const TYPES: Readonly<Record<number, string>> = {
   415: 'UnsupportedMediaType',
   429: 'TooManyRequests',
   500: 'InternalServerError',
+  502: 'BadGateway',
   503: 'ServiceUnavailable',
 }
 
@@ -19,16 +20,20 @@ const TYPES: Readonly<Record<number, string>> = {
 export class ApiError extends Error {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  constructor(status: number, message: string, headers: Readonly<Record<string, string>> = {}) {
+  /** A name more exact than the status; OAuth has some. */
+  readonly type: string | undefined
+  constructor(status: number, message: string, headers: Readonly<Record<string, string>> = {}, type?: string) {
     super(message)
     this.name = 'ApiError'
     this.status = status
     this.headers = headers
+    this.type = type
   }
 }
 
-export const errorReply = (status: number, message: string, headers: Readonly<Record<string, string>> = {}): Reply => ({
-  status,
-  headers,
-  json: { error: { code: status, type: TYPES[status] ?? 'Error', message } },
-})
+export const errorReply = (
+  status: number,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+  type = TYPES[status] ?? 'Error',
+): Reply => ({ status, headers, json: { error: { code: status, type, message } } })

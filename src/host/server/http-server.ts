@@ -85,7 +85,7 @@ async function answer(found: ReturnType<Router>, call: Call): Promise<Reply> {
     if (call.body.length > MAX_BODY_BYTES) return errorReply(413, 'The body is too large.')
     return await found.route.handle(call)
   } catch (error) {
-    if (error instanceof ApiError) return errorReply(error.status, error.message, error.headers)
+    if (error instanceof ApiError) return errorReply(error.status, error.message, error.headers, error.type)
     return errorReply(500, `The simulator failed: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
@@ -115,11 +115,16 @@ function write(response: ServerResponse, reply: Reply): void {
     response.socket?.resetAndDestroy()
     return
   }
-  const text = reply.json === undefined ? '' : JSON.stringify(reply.json)
+  const { type, body } = bodyOf(reply)
   response.writeHead(reply.status, {
-    ...(text === '' ? {} : { 'content-type': 'application/json' }),
-    ...(reply.status === 204 ? {} : { 'content-length': String(Buffer.byteLength(text)) }),
+    ...(type === undefined ? {} : { 'content-type': type, 'x-content-type-options': 'nosniff' }),
+    ...(reply.status === 204 ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
     ...reply.headers,
   })
-  response.end(text)
+  response.end(body)
+}
+
+function bodyOf({ content, json }: Reply): { readonly type: string | undefined; readonly body: string | Buffer } {
+  if (content !== undefined) return content
+  return json === undefined ? { type: undefined, body: '' } : { type: 'application/json', body: JSON.stringify(json) }
 }

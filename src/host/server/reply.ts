@@ -17,8 +17,10 @@ export interface Call {
 export interface Reply {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
-  /** Left out: no body. */
+  /** Left out, and no `content`: no body. */
   readonly json?: unknown
+  /** A body that is not JSON. */
+  readonly content?: { readonly type: string; readonly body: string | Buffer }
   /** What a fault does to the connection instead of answering. */
   readonly connection?: 'reset' | 'hang'
 }

@@ -1,10 +1,9 @@
 /** Sends events to webhooks: who hears of what, attempts, waits between them, replies. */
 
 import { AddonCallError } from '../addon-client.ts'
-import type { Installation } from '../clients/installation.ts'
-import type { HostUser, RoomRecord } from '../model.ts'
-import { notify } from '../rooms/actions.ts'
+import type { Actor, HostUser, RoomRecord } from '../model.ts'
 import { parseNotification } from '../rooms/notification.ts'
+import { notify } from '../rooms/notify.ts'
 import type { HostState } from '../state.ts'
 import type { Attempt, Delivery } from './delivery.ts'
 import type { Webhook, WebhookEvent } from './webhook.ts'
@@ -12,16 +11,13 @@ import type { Webhook, WebhookEvent } from './webhook.ts'
 const MAX_REPLY_BYTES = 64 * 1024
 const MAX_KEPT = 10_000
 
-export interface RoomEvent {
+/** `source` is the installation that caused it: it is not told of its own doing. */
+export interface RoomEvent extends Actor {
   readonly event: WebhookEvent
   readonly room: RoomRecord
   readonly item: unknown
   /** What patterns are matched against. */
   readonly text?: string
-  /** Who caused it. */
-  readonly user?: HostUser
-  /** The installation that caused it: it is not told of its own doing. */
-  readonly source?: Installation
 }
 
 export interface Deliveries {

@@ -12,6 +12,7 @@ export interface Seen {
 export interface Answer {
   readonly status: number
   readonly json?: unknown
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 export interface FakeAddon {
@@ -42,8 +43,9 @@ export async function startFakeAddon(capabilities: Record<string, unknown> = {})
     }
     seen.push(one)
     const key = `${one.method} ${one.path.split('?')[0]}`
-    const answer = key === 'GET /descriptor' ? { status: 200, json: addon.descriptor } : await answers.get(key)?.(one)
-    response.writeHead(answer?.status ?? 204, { 'content-type': 'application/json' })
+    const answer: Answer | undefined =
+      key === 'GET /descriptor' ? { status: 200, json: addon.descriptor } : await answers.get(key)?.(one)
+    response.writeHead(answer?.status ?? 204, { 'content-type': 'application/json', ...answer?.headers })
     response.end(answer?.json === undefined ? undefined : JSON.stringify(answer.json))
   }
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))

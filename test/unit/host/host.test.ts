@@ -6,6 +6,7 @@ import { after, before, beforeEach, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import {
   FAULTS,
+  floodControlled,
   type HipchatHost,
   type HostGroup,
   type Installation,
@@ -91,6 +92,24 @@ test('faults of the API hit as many calls as asked for, and only the installatio
   await assert.rejects(fetch(`${host.url}/v2/probe?auth_token=${mine}`, { signal: AbortSignal.timeout(100) }))
 })
 
+test('answers that are no JSON, and limits that were not reached', async () => {
+  const token = await tokenFor(host, installation)
+  const probe = () => api(host, token, 'GET', '/probe')
+  host.faults.inject({ ...FAULTS.restGarbled, times: 1 })
+  const page = await probe()
+  assert.deepEqual(
+    [page.status, page.headers.get('content-type'), await page.text()],
+    [200, 'text/html', '<h1>Sorry</h1>'],
+  )
+  host.faults.inject({ ...FAULTS.tokenGarbled, times: 1 })
+  await assert.rejects((await requestToken(host, installation)).json(), SyntaxError)
+  host.faults.inject({ ...floodControlled(1_800_000_000), times: 1 })
+  const limited = await probe()
+  assert.deepEqual([limited.status, limited.headers.get('x-floodcontrol-reset')], [429, '1800000000'])
+  host.faults.inject({ ...FAULTS.restDown, times: 1 })
+  assert.deepEqual([(await probe()).status, (await probe()).status], [503, 200])
+})
+
 test('two hosts in one process share nothing, even with equal numbers', async () => {
   const [one, two] = [await startHipchatHost({ firstId: 1 }), await startHipchatHost({ firstId: 1 })]
   try {
@@ -115,8 +134,9 @@ test('the same seed gives the same run, another seed another', async () => {
   const run = async (seed: string) => {
     const seeded = await startHipchatHost({ seed })
     const installed = await seeded.install(addon.descriptor, { group: seeded.createGroup({ name: 'Acme' }) })
+    const token = await tokenFor(seeded, installed)
     await seeded.close()
-    return [installed.group.id, installed.oauthId, installed.oauthSecret]
+    return [installed.group.id, installed.oauthId, installed.oauthSecret, token]
   }
   assert.deepEqual(await run('a'), await run('a'))
   assert.notDeepEqual(await run('a'), await run('b'))

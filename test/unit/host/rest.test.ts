@@ -249,7 +249,7 @@ test('unknown paths and methods, and bodies that are not JSON or too large', asy
   assert.equal(await failure(call('GET', '/nothing')), 404)
   const wrongMethod = await call('PATCH', `/room/${room.id}`)
   assert.equal(wrongMethod.status, 405)
-  assert.equal(wrongMethod.headers.get('allow'), 'GET')
+  assert.equal(wrongMethod.headers.get('allow'), 'GET, PUT, DELETE')
   const send = (body: string) =>
     fetch(`${host.url}/v2/room/${room.id}/topic`, {
       method: 'PUT',
