@@ -24,7 +24,6 @@ import type {
   Target,
   WebPanelDefinition,
 } from './definitions.ts'
-
 import {
   type ActionArguments,
   type AdminPageArguments,
