@@ -11,7 +11,13 @@ import type { JsonObject } from '../../core/tenant.ts'
 import type { Guard, Route, RoutedRequest } from '../../http/view.ts'
 import { jsonAnswer } from './answers.ts'
 import { buildDescriptor } from './descriptor.ts'
-import { createServices, extend, type HipchatLifecycleContext, type TenantServices } from './handler-context.ts'
+import {
+  createServices,
+  extend,
+  type HipchatLifecycleContext,
+  type HipchatRequestServices,
+  type TenantServices,
+} from './handler-context.ts'
 import { handleInstall } from './install.ts'
 import { type HipchatAddonOptions, readOptions } from './options.ts'
 import { guardRequest, type PageHandler, type PublicPageHandler, servePage, servePublicPage } from './pages.ts'
@@ -58,7 +64,7 @@ export interface HipchatAddon {
    */
   services(context: TenantContext): TenantServices
   /** For adapters: proves the tenant of a request of the app's own routes. */
-  guard(): Guard
+  guard(): Guard<HipchatRequestServices>
   /** No builder call after this. The first request does the same. */
   freeze(): void
 }

@@ -23,8 +23,7 @@ import { authenticate, type Principal } from './principal.ts'
 export type PageHandler = (context: HipchatPageContext) => unknown
 export type PublicPageHandler = (context: Pick<HipchatPageContext, 'view' | 'query' | 'params'>) => unknown
 
-interface Admitted extends Guarded {
-  readonly properties: HipchatRequestServices & Readonly<Record<string, unknown>>
+interface Admitted extends Guarded<HipchatRequestServices> {
   readonly signal: () => AbortSignal
 }
 
@@ -61,7 +60,8 @@ function admit(principal: Principal, deps: LifecycleDeps): Admitted {
   const room = authentication.context.room_id
   const services = createServices(context, typeof room === 'number' ? room : undefined, deps)
   return {
-    properties: createRequestServices(services, authentication) as Admitted['properties'],
+    properties: createRequestServices(services, authentication),
+    tenant: services.tenant.id,
     run: work => runInContext(context, work),
     ensureLive: () => context.ensureLive(),
     headers: () => {
