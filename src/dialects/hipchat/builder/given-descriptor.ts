@@ -67,7 +67,7 @@ export function readGivenDescriptor(descriptor: unknown, logger: Logger): GivenD
   const { links, capabilities, key, name, description, version, vendor, ...top } = parseAt('', shape, descriptor ?? {})
   const { self: _, homepage, ...otherLinks } = links
   const { hipchatApiConsumer, installable, webhook, webhooks, ...others } = capabilities
-  const { allowGlobal, allowRoom } = installable
+  const { allowGlobal, allowRoom, installedUrl } = installable
   const kept = { top, links: otherLinks, capabilities: where(others, name => !isCapabilityKind(name)) }
   warnOf(kept, logger)
   return {
@@ -80,6 +80,8 @@ export function readGivenDescriptor(descriptor: unknown, logger: Logger): GivenD
       homepage,
       allowGlobal,
       allowRoom,
+      // Whoever names such a page wants the flow through the browser; the pages are ours.
+      clientSideInstall: installedUrl === undefined ? undefined : true,
       ...hipchatApiConsumer,
     }),
     capabilities: where(others, isCapabilityKind),

@@ -56,6 +56,15 @@ test('B1 addon: a full descriptor is taken whole, with our own addresses in plac
   assert.deepEqual(warnings, [])
 })
 
+test('a descriptor that installs through the browser gets our pages for it', () => {
+  const { capabilities } = described(
+    { capabilities: { hipchatApiConsumer: consumer, installable: { installedUrl: 'https://old.example/installed' } } },
+    OWN,
+  )
+  const { installedUrl, uninstalledUrl } = capabilities.installable as Record<string, string>
+  assert.ok(installedUrl?.startsWith(`${BASE}/`) && uninstalledUrl?.startsWith(`${BASE}/`))
+})
+
 test('options win over what the descriptor says', () => {
   const { made } = described(
     { ...OWN, capabilities: { hipchatApiConsumer: consumer } },
