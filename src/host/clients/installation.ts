@@ -19,8 +19,6 @@ export interface LifecycleResult {
   /** `undefined` when no answer came. */
   readonly status: number | undefined
   readonly failure: CallFailure | undefined
-  /** Where the user's browser was, when it was sent somewhere. */
-  readonly visit?: BrowserVisit
 }
 
 export interface UpdateOptions {
@@ -82,6 +80,7 @@ export class Installation {
   #webhooks: readonly Webhook[] = []
   #state: InstallationState = 'installing'
   #result: LifecycleResult | undefined
+  #visit: BrowserVisit | undefined
 
   constructor(facts: Facts, actions: InstallationActions) {
     this.oauthId = facts.oauthId
@@ -105,6 +104,10 @@ export class Installation {
   /** Of the last install, update or uninstall. */
   get result(): LifecycleResult | undefined {
     return this.#result
+  }
+  /** Where the user's browser was during it, if it was sent anywhere. */
+  get visit(): BrowserVisit | undefined {
+    return this.#visit
   }
   get descriptor(): Descriptor {
     return this.#descriptor
@@ -189,6 +192,10 @@ export class Installation {
     this.#offered = undefined
     this.#state = state
     this.#result = result
+  }
+  /** For the host's own parts: the user's browser was sent to the add-on. */
+  noteVisit(visit: BrowserVisit | undefined): void {
+    this.#visit = visit
   }
   /** For the host's own parts: the webhooks of the descriptor now in force. */
   subscribe(descriptor: Descriptor, webhooks: readonly Webhook[]): void {

@@ -24,23 +24,27 @@ export async function tellInstalled(
   { callbackUrl, pageUrl }: Addresses,
 ): Promise<LifecycleResult> {
   const document = installable(installation, secret)
+  installation.noteVisit(undefined)
   if (callbackUrl === undefined) {
     if (pageUrl === undefined) throw new TypeError('the descriptor has no address for this')
-    return visitAlone(state, pageUrl, document, installation.relayState)
+    return sendBrowser(state, installation, pageUrl, document)
   }
   const told = await callBack(state, 'POST', callbackUrl, document)
-  return told.ok && pageUrl !== undefined ? withVisit(state, told, pageUrl, document, installation) : told
+  if (told.ok && pageUrl !== undefined) await sendBrowser(state, installation, pageUrl, document)
+  return told
 }
 
 /** Of its end. */
 export async function tellUninstalled(state: HostState, installation: Installation): Promise<LifecycleResult> {
   const { callbackUrl, uninstalledUrl: pageUrl } = installation.descriptor
   const document = installable(installation, undefined)
+  installation.noteVisit(undefined)
   if (callbackUrl === undefined) {
-    return pageUrl === undefined ? NOTHING_TO_TELL : visitAlone(state, pageUrl, document, installation.relayState)
+    return pageUrl === undefined ? NOTHING_TO_TELL : sendBrowser(state, installation, pageUrl, document)
   }
   const told = await callBack(state, 'DELETE', `${callbackUrl}/${encodeURIComponent(installation.oauthId)}`)
-  return pageUrl === undefined ? told : withVisit(state, told, pageUrl, document, installation)
+  if (pageUrl !== undefined) await sendBrowser(state, installation, pageUrl, document)
+  return told
 }
 
 const installable = (installation: Installation, secret: string | undefined) => ({
@@ -51,25 +55,19 @@ const installable = (installation: Installation, secret: string | undefined) => 
   roomId: installation.room?.id,
 })
 
-async function visitAlone(
+/** The add-on's own answer is its first page's; the rest of the way must be good as well. */
+async function sendBrowser(
   state: HostState,
+  installation: Installation,
   pageUrl: string,
   document: object,
-  relayState: string | undefined,
 ): Promise<LifecycleResult> {
-  const visited = await visit(state, pageUrl, document, relayState)
-  const status = visited.failure === undefined ? visited.pages.at(-1)?.status : undefined
-  const isGood = status !== undefined && status >= 200 && status < 400
-  return { ok: isGood && visited.isFetched, status, failure: visited.failure, visit: visited }
+  const visited = await visit(state, pageUrl, document, installation.relayState)
+  installation.noteVisit(visited)
+  const { pages, failure, isFetched } = visited
+  const isGood = failure === undefined && pages.every(({ status }) => status >= 200 && status < 400)
+  return { ok: isGood && isFetched, status: failure === undefined ? pages[0]?.status : undefined, failure }
 }
-
-const withVisit = async (
-  state: HostState,
-  told: LifecycleResult,
-  pageUrl: string,
-  document: object,
-  { relayState }: Installation,
-): Promise<LifecycleResult> => ({ ...told, visit: await visit(state, pageUrl, document, relayState) })
 
 async function callBack(
   state: HostState,

@@ -54,9 +54,9 @@ test('install, update and uninstall go through the browser, which comes back eac
     groupId: group.id,
     roomId: room.id,
   })
-  const { visit, ...result } = installation.result ?? {}
-  assert.deepEqual(result, { ok: true, status: 200, failure: undefined })
-  assert.deepEqual([visit?.isFetched, visit?.isBack, visit?.pages.length], [true, true, 2])
+  const { visit } = installation
+  assert.deepEqual(installation.result, { ok: true, status: 302, failure: undefined })
+  assert.deepEqual([visit?.isFetched, visit?.isBack, visit?.pages.map(one => one.status)], [true, true, [302, 200]])
   assert.equal(await installation.update({ rotateSecret: true }), installation)
   assert.deepEqual([updated[0]?.oauthId, updated[0]?.oauthSecret], [oauthId, installation.oauthSecret])
   assert.notEqual(installation.oauthSecret, oauthSecret)
@@ -86,9 +86,9 @@ test('with both flows, the callback comes first and decides; the browser follows
     ['GET /descriptor', 'POST /installed', 'GET /welcome'],
   )
   assert.equal(documents[0]?.oauthSecret, addon.received('POST', '/installed')[0]?.body.oauthSecret)
-  assert.deepEqual([installation.result?.status, installation.result?.visit?.isBack], [204, true])
+  assert.deepEqual([installation.result?.status, installation.visit?.isBack], [204, true])
   const ended = await installation.uninstall()
-  assert.deepEqual([ended.status, ended.visit?.isFetched], [204, true])
+  assert.deepEqual([ended.status, installation.visit?.isFetched], [204, true])
 })
 
 test('a page that sends the browser elsewhere can be seen to', async () => {
@@ -97,8 +97,16 @@ test('a page that sends the browser elsewhere can be seen to', async () => {
   addon.answers.set('GET /thanks', () => ({ status: 200 }))
   const installation = await host.install(addon.descriptorUrl, { group })
   assert.equal(installation.state, 'installed')
-  assert.equal(installation.result?.visit?.isBack, false)
-  assert.equal(installation.result?.visit?.pages.at(-1)?.url, `${addon.url}/thanks`)
+  assert.equal(installation.visit?.isBack, false)
+  assert.equal(installation.visit?.pages.at(-1)?.url, `${addon.url}/thanks`)
+})
+
+test('a page that sends the browser to one that fails has not installed anything', async () => {
+  installable({ installedUrl: '/welcome' })
+  page('/welcome', () => '/broken')
+  addon.answers.set('GET /broken', () => ({ status: 500 }))
+  const installation = await host.install(addon.descriptorUrl, { group })
+  assert.deepEqual([installation.state, installation.result?.ok], ['failed', false])
 })
 
 for (const [what, location] of [
