@@ -78,7 +78,10 @@ async function startAll(options: BenchOptions, opened: (() => Promise<unknown>)[
   return running
 }
 
-const startContender = async ({ file, environment }: Contender, { host, urls, folder }: World): Promise<ServerProcess> =>
+const startContender = async (
+  { file, environment }: Contender,
+  { host, urls, folder }: World,
+): Promise<ServerProcess> =>
   startServer(resolve(folder, file), {
     port: await freePort(),
     log: join(folder, 'requests.log'),

@@ -11,9 +11,24 @@ export interface Load {
   readonly p99Ms: number
 }
 
+/** What a browser sends along when it opens a page in a frame. */
+const BROWSER = [
+  'host: addon.example.com',
+  'connection: keep-alive',
+  'user-agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36',
+  'accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8',
+  'accept-encoding: gzip, deflate, br, zstd',
+  'accept-language: en-GB,en;q=0.9',
+  'referer: https://acme.hipchat.com/',
+  'sec-fetch-dest: iframe',
+  'sec-fetch-mode: navigate',
+  'sec-fetch-site: cross-site',
+  'upgrade-insecure-requests: 1',
+]
+
 /** A GET of this target, ready to be written. */
 export const getRequest = (target: string): Buffer =>
-  Buffer.from(`GET ${target} HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: */*\r\nuser-agent: bench\r\n\r\n`)
+  Buffer.from([`GET ${target} HTTP/1.1`, ...BROWSER, '', ''].join('\r\n'))
 
 /** Sends each request once, at most `connections` under way. @throws Error for any answer but a 200 */
 export async function drive(url: string, requests: readonly Buffer[], connections: number): Promise<Load> {

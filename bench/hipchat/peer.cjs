@@ -16,6 +16,7 @@ const addon = app.addon().hipchat().allowRoom(true).scopes('send_notification')
 addon.onWebhook('install', function* () {
   yield this.tenantStore.set('greeting', 'hello')
 })
+// biome-ignore lint/correctness/useYield: it knows no other handlers
 addon.get('/page', addon.authenticate(), function* () {
   this.body = { tenant: this.tenant.id, user: this.authentication.userId }
 })

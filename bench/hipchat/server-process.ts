@@ -37,7 +37,11 @@ export async function startServer(file: string, { port, environment, log }: Serv
   })
   const ended = once(child, 'exit')
   try {
-    await within(START_MS, answer(child, message => message === 'listening'), `${file} does not listen; see ${log}`)
+    await within(
+      START_MS,
+      answer(child, message => message === 'listening'),
+      `${file} does not listen; see ${log}`,
+    )
   } catch (error) {
     child.kill('SIGKILL')
     throw error

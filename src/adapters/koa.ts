@@ -72,20 +72,33 @@ export function createKoaGuard(guard: Guard, options: KoaOptions = {}): KoaMiddl
     checkServer(context)
     const startedAt = performance.now()
     const view = viewOf(context)
-    const guarded = await admit(guard, context, view, startedAt, options)
-    if (guarded === undefined) return
-    if (!releaseWithResponse(context.res, guarded)) return
+    let guarded: Guarded
+    try {
+      if (!isOriginForm(view.target)) throw new PartywallError('ERR_REQUEST_TARGET')
+      const admitted = guard(view)
+      guarded = admitted instanceof Promise ? await admitted : admitted
+    } catch (error) {
+      refuse(context, view, startedAt, error, options)
+      return
+    }
+    if (!releaseWithResponse(context, view, guarded, startedAt, options.onAnswer)) return
     attach(context, guarded.properties)
     setHeaders(context.res, PRIVATE_HEADERS)
     setMissing(context.res, guarded.pageHeaders ?? [])
-    if (options.onAnswer !== undefined) reportWhenClosed(context, view, guarded, startedAt, options.onAnswer)
     try {
       await guarded.run(next)
     } catch (error) {
       throw carryHeaders(error, [...PRIVATE_HEADERS, ...guarded.headers()])
     }
     if (context.res.headersSent) return
-    if (!(await isStillLive(guarded, context))) return
+    try {
+      const check = guarded.ensureLive()
+      if (check !== undefined) await check
+    } catch (error) {
+      // The installation ended while the handlers ran: what they answered is replaced by the refusal.
+      writeToKoa(context, errorAnswer(error))
+      return
+    }
     setHeaders(context.res, guarded.headers())
     keepPrivate(context.res)
   }
@@ -98,63 +111,60 @@ const viewOf = (context: KoaContext): RequestView =>
     rawBody: (context.req as { rawBody?: unknown }).rawBody ?? (context.request as { rawBody?: unknown }).rawBody,
   })
 
-async function admit(
-  guard: Guard,
-  context: KoaContext,
-  view: RequestView,
-  startedAt: number,
-  options: KoaOptions,
-): Promise<Guarded | undefined> {
-  try {
-    if (!isOriginForm(view.target)) throw new PartywallError('ERR_REQUEST_TARGET')
-    return await guard(view)
-  } catch (error) {
-    if (!isPartywallError(error)) throw carryHeaders(error, PRIVATE_HEADERS)
-    if (error.status >= 500) options.onError?.(error, view)
-    const answer = errorAnswer(error)
-    writeToKoa(context, answer)
-    options.onAnswer?.({ view, status: answer.status, tenant: undefined, startedAt })
-    return undefined
-  }
-}
-
-/** False when the installation ended while the handlers ran: what they answered is replaced by the refusal. */
-async function isStillLive(guarded: Guarded, context: KoaContext): Promise<boolean> {
-  try {
-    await guarded.ensureLive()
-    return true
-  } catch (error) {
-    writeToKoa(context, errorAnswer(error))
-    return false
-  }
+/** Answers a refusal. @throws what is no refusal of ours */
+function refuse(context: KoaContext, view: RequestView, startedAt: number, error: unknown, options: KoaOptions): void {
+  if (!isPartywallError(error)) throw carryHeaders(error, PRIVATE_HEADERS)
+  if (error.status >= 500) options.onError?.(error, view)
+  const answer = errorAnswer(error)
+  writeToKoa(context, answer)
+  options.onAnswer?.({ view, status: answer.status, tenant: undefined, startedAt })
 }
 
 /** False when the client has gone already: nobody is left to work for, and no event would release the context. */
-function releaseWithResponse(response: ServerResponse, guarded: Guarded): boolean {
-  if (response.destroyed || response.closed) {
-    guarded.release()
-    return false
-  }
-  response.once('close', () => guarded.release())
-  return true
-}
-
-function attach(context: KoaContext, properties: Guarded['properties']): void {
-  for (const name of Object.getOwnPropertyNames(properties)) {
-    Object.defineProperty(context, name, { get: () => properties[name], enumerable: false, configurable: true })
-  }
-}
-
-function reportWhenClosed(
-  context: KoaContext,
+function releaseWithResponse(
+  { res }: KoaContext,
   view: RequestView,
   guarded: Guarded,
   startedAt: number,
-  onAnswer: AnswerListener,
-): void {
+  onAnswer: AnswerListener | undefined,
+): boolean {
+  if (res.destroyed || res.closed) {
+    guarded.release()
+    return false
+  }
   const { tenant } = guarded.properties as { readonly tenant?: { readonly id?: unknown } }
   const id = typeof tenant?.id === 'string' ? tenant.id : undefined
-  context.res.once('close', () => onAnswer({ view, status: context.res.statusCode, tenant: id, startedAt }))
+  // Emitted once. One listener for both: each costs every request.
+  res.on('close', () => {
+    guarded.release()
+    onAnswer?.({ view, status: res.statusCode, tenant: id, startedAt })
+  })
+  return true
+}
+
+const PROPERTIES = Symbol('partywall.properties')
+interface Attached {
+  readonly [PROPERTIES]?: Guarded['properties']
+}
+/** By name. Getters that all requests share keep Node's engine on its fast path, which a getter of each request's own leaves. */
+const accessors = new Map<string, PropertyDescriptor>()
+
+function attach(context: KoaContext, properties: Guarded['properties']): void {
+  Object.defineProperty(context, PROPERTIES, { value: properties, enumerable: false, configurable: true })
+  for (const name of Object.getOwnPropertyNames(properties)) {
+    let accessor = accessors.get(name)
+    if (accessor === undefined) {
+      accessor = {
+        get(this: Attached) {
+          return this[PROPERTIES]?.[name]
+        },
+        enumerable: false,
+        configurable: true,
+      }
+      accessors.set(name, accessor)
+    }
+    Object.defineProperty(context, name, accessor)
+  }
 }
 
 /**
@@ -175,6 +185,7 @@ function carryHeaders(error: unknown, headers: readonly string[]): unknown {
 /** The app may choose how long its own user's browser keeps an answer, never that a shared cache does. */
 function keepPrivate(response: ServerResponse): void {
   const cacheControl = response.getHeader('cache-control')
+  if (cacheControl === 'no-store') return
   if (typeof cacheControl !== 'string' || !isPrivateCache(cacheControl)) response.setHeader('cache-control', 'no-store')
 }
 
@@ -193,13 +204,11 @@ function writeToKoa(context: KoaContext, answer: Answer): void {
 
 /** Replaces what was there under a name; a name that is repeated in the list is sent repeatedly. */
 function setHeaders(response: ServerResponse, headers: readonly string[]): void {
-  const seen = new Set<string>()
   for (let index = 0; index < headers.length; index += 2) {
-    const name = (headers[index] ?? '').toLowerCase()
+    const name = headers[index] ?? ''
     const value = headers[index + 1] ?? ''
-    if (seen.has(name)) response.appendHeader(name, value)
+    if (isRepeated(headers, index)) response.appendHeader(name, value)
     else response.setHeader(name, value)
-    seen.add(name)
   }
 }
 
@@ -209,6 +218,13 @@ function setMissing(response: ServerResponse, headers: readonly string[]): void 
     const name = headers[index] ?? ''
     if (!response.hasHeader(name)) response.setHeader(name, headers[index + 1] ?? '')
   }
+}
+
+/** Whether the name at `index` stands earlier in the list. Lists are short. */
+function isRepeated(headers: readonly string[], index: number): boolean {
+  const name = headers[index]?.toLowerCase()
+  for (let earlier = 0; earlier < index; earlier += 2) if (headers[earlier]?.toLowerCase() === name) return true
+  return false
 }
 
 function createServerCheck(): (context: KoaContext) => void {
