@@ -1,6 +1,7 @@
 /** A case: one thing an add-on's author relies on, and the defect of the library of before that it answers. */
 
 import { AssertionError } from 'node:assert'
+import { inspect } from 'node:util'
 import type { Target } from './target.ts'
 
 export interface DefectCase {
@@ -23,6 +24,13 @@ export async function judge(one: DefectCase, target: Target): Promise<Verdict> {
     return { ok: true }
   } catch (error) {
     if (!(error instanceof AssertionError)) throw error
-    return { ok: false, reason: error.message.split('\n')[0] ?? '' }
+    return { ok: false, reason: reasonOf(error) }
   }
+}
+
+/** One line; where the case says nothing itself, what was found instead of what. */
+function reasonOf(error: AssertionError): string {
+  if (!error.generatedMessage) return error.message.split('\n')[0] ?? ''
+  const print = (value: unknown) => inspect(value, { breakLength: Number.POSITIVE_INFINITY })
+  return `${print(error.actual)} instead of ${print(error.expected)}`
 }

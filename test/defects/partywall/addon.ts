@@ -3,6 +3,7 @@
 import Koa from 'koa'
 import { createApp, createLogger, type HipchatApp, listen } from 'partywall'
 import { mount } from 'partywall/koa'
+import { addBuilt } from './built.ts'
 import { call, outcome, type Services, TASKS } from './services.ts'
 
 const { PORT, HOSTS = '', WITH } = process.env
@@ -15,7 +16,7 @@ const app = await createApp({
   logger: createLogger({ level: 'info' }),
 })
 const events: { readonly name: string; readonly tenant: string; readonly text?: unknown }[] = []
-const common = { scopes: ['send_notification', 'admin_room', 'view_group', 'view_room'], hosts } as const
+const common = { scopes: ['send_notification', 'send_message', 'admin_room', 'manage_rooms', 'view_group', 'view_room'], hosts } as const
 
 const addon = app.hipchat({ name: 'Cases', ...common })
 addon.webhook('room_message', /^\/note /, async ctx => {
@@ -42,6 +43,8 @@ if (WITH === 'global') addon.webhook('room_message', /again/g, () => undefined)
 
 const scoped = app.hipchat({ name: 'Two', key: 'com.example.cases.two', path: '/two', ...common })
 scoped.webhook('room_message', /^\/two/, ctx => events.push({ name: 'two', tenant: ctx.tenant.id }))
+
+addBuilt(app, common)
 
 const koa = new Koa()
 koa.use(mount(app))

@@ -17,7 +17,7 @@ const about = {
 const store = process.env.STORE === 'mongo' ? createStore() : 'MemoryStore'
 const app = ack({ ...about, production: settings, development: settings }, { store })
 const events = []
-const scopes = ['send_notification', 'admin_room', 'view_group', 'view_room']
+const scopes = ['send_notification', 'send_message', 'admin_room', 'manage_rooms', 'view_group', 'view_room']
 
 const addon = app.addon().hipchat().allowRoom(true).allowGlobal(true).scopes(scopes)
 addon.webhook('room_message', /^\/note /, function* () {
