@@ -5,7 +5,7 @@
  * Knows nothing of what is measured.
  */
 
-import { ascending, quantile, type Rates, round } from './measure.ts'
+import { ascending, quantile, round } from './measure.ts'
 
 /** Medians over the rounds. */
 export interface CostRow {
@@ -43,30 +43,25 @@ export interface Cost {
   readonly p99Ms: number
 }
 
-const NAMES = ['cpuMicros', 'perSecond', 'p50Ms', 'p99Ms'] as const
+/** By row, one sample per round. */
+export type Costs = ReadonlyMap<string, readonly Cost[]>
 
-/** One round of a row, in the form in which rounds are kept. */
-export const ratesOf = (row: string, cost: Cost): Readonly<Record<string, number>> =>
-  Object.fromEntries(NAMES.map(name => [`${row}|${name}`, cost[name]]))
-
-export function costRow({ row, base, most }: CostGoal, rates: Rates, n: string): CostRow {
-  const of = (whose: string, name: keyof Cost) => rates.get(`${whose}|${name}`) ?? []
-  const median = (whose: string, name: keyof Cost) => quantile(ascending(of(whose, name)), 0.5)
-  const ratios = (name: keyof Cost) =>
-    ascending(of(row, name).map((value, index) => value / (of(base, name)[index] ?? Number.NaN)))
-  const costs = ratios('cpuMicros')
-  const ratio = quantile(costs, 0.5)
+export function costRow({ row, base, most }: CostGoal, costs: Costs, n: string): CostRow {
+  const own = costs.get(row) ?? []
+  const bases = costs.get(base) ?? []
+  const ratios = ratiosOf(own, bases, 'cpuMicros')
+  const ratio = quantile(ratios, 0.5)
   return {
     kind: 'cost',
     row,
     base,
     ratio: round(ratio, 2),
-    spread: [round(costs[0], 2), round(costs.at(-1), 2)],
-    cpuMicros: Math.round(median(row, 'cpuMicros')),
-    baseCpuMicros: Math.round(median(base, 'cpuMicros')),
-    throughput: round(quantile(ratios('perSecond'), 0.5), 2),
-    p50Ms: round(median(row, 'p50Ms'), 1),
-    p99Ms: round(median(row, 'p99Ms'), 1),
+    spread: [round(ratios[0], 2), round(ratios.at(-1), 2)],
+    cpuMicros: Math.round(median(own, 'cpuMicros')),
+    baseCpuMicros: Math.round(median(bases, 'cpuMicros')),
+    throughput: round(quantile(ratiosOf(own, bases, 'perSecond'), 0.5), 2),
+    p50Ms: round(median(own, 'p50Ms'), 1),
+    p99Ms: round(median(own, 'p99Ms'), 1),
     goal: most === undefined ? undefined : `<= ${most}`,
     met: most === undefined || ratio <= most,
     n,
@@ -74,8 +69,8 @@ export function costRow({ row, base, most }: CostGoal, rates: Rates, n: string):
 }
 
 /** A row whose server this machine does not have. */
-export const missingRow = ({ row, base }: CostGoal, rates: Rates, why: string): CostRow => ({
-  ...costRow({ row: base, base }, rates, why),
+export const missingRow = ({ row, base }: CostGoal, costs: Costs, why: string): CostRow => ({
+  ...costRow({ row: base, base }, costs, why),
   row,
   ratio: undefined,
   spread: undefined,
@@ -84,3 +79,10 @@ export const missingRow = ({ row, base }: CostGoal, rates: Rates, why: string): 
   p50Ms: undefined,
   p99Ms: undefined,
 })
+
+const median = (costs: readonly Cost[], name: keyof Cost): number =>
+  quantile(ascending(costs.map(cost => cost[name])), 0.5)
+
+/** Of each round, in ascending order. */
+const ratiosOf = (own: readonly Cost[], bases: readonly Cost[], name: keyof Cost): number[] =>
+  ascending(own.map((cost, index) => cost[name] / (bases[index]?.[name] ?? Number.NaN)))

@@ -13,12 +13,13 @@ import { type HipchatHost, type Installation, startHipchatHost } from 'partywall
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts'
 import { freePort } from '../test/support/free-port.ts'
 import { findPeer, installPeer } from '../test/support/peer.ts'
-import { type Cost, type CostRow, costRow, missingRow, ratesOf } from './cost.ts'
+import { type Cost, type CostRow, costRow, missingRow } from './cost.ts'
 import { buildInto } from './hipchat/built.ts'
 import { drive, getRequest } from './hipchat/load.ts'
 import { type Contender, contendersWith, PAGE_ROWS, type PageRow, SERVERS } from './hipchat/rows.ts'
 import { type ServerProcess, startServer } from './hipchat/server-process.ts'
-import { type BenchOptions, measureInterleaved, type Variant } from './measure.ts'
+import type { BenchOptions } from './measure.ts'
+import { inRounds } from './rounds.ts'
 
 const TENANTS = 100
 const CONNECTIONS = 16
@@ -29,16 +30,16 @@ export async function benchHipchat(options: BenchOptions): Promise<CostRow[]> {
   const opened: (() => Promise<unknown>)[] = []
   try {
     const running = await startAll(options, opened)
-    const variants = PAGE_ROWS.flatMap((row): Variant[] => {
+    const variants = new Map<string, () => Promise<Cost>>()
+    for (const row of PAGE_ROWS) {
       const contender = running.get(row.contender)
-      if (contender === undefined) return []
-      return [async count => ratesOf(row.row, await measure(contender, row, count))]
-    })
-    const rates = await measureInterleaved(variants, operations, options)
+      if (contender !== undefined) variants.set(row.row, () => measure(contender, row, operations))
+    }
+    const costs = await inRounds(variants, options)
     return PAGE_ROWS.filter(({ row, base }) => row !== base).map(goal =>
       running.has(goal.contender)
-        ? costRow(goal, rates, `${options.rounds} x ${operations}`)
-        : missingRow(goal, rates, 'not installed: --peers'),
+        ? costRow(goal, costs, `${options.rounds} x ${operations}`)
+        : missingRow(goal, costs, 'not installed: --peers'),
     )
   } finally {
     for (const close of opened.reverse()) await close()

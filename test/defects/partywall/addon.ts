@@ -16,7 +16,10 @@ const app = await createApp({
   logger: createLogger({ level: 'info' }),
 })
 const events: { readonly name: string; readonly tenant: string; readonly text?: unknown }[] = []
-const common = { scopes: ['send_notification', 'send_message', 'admin_room', 'manage_rooms', 'view_group', 'view_room'], hosts } as const
+const common = {
+  scopes: ['send_notification', 'send_message', 'admin_room', 'manage_rooms', 'view_group', 'view_room'],
+  hosts,
+} as const
 
 const addon = app.hipchat({ name: 'Cases', ...common })
 addon.webhook('room_message', /^\/note /, async ctx => {
