@@ -22,19 +22,6 @@ const ROWS = {
     'ack to handler start, 300/s',
     'ack to handler start, idle',
   ],
-  hipchat: [
-    'Koa, request log on',
-    'Koa, request log on, repeated tokens',
-    'Koa, request log off',
-    'listen, request log on',
-    'listen, request log off',
-    'Koa, request log on, refreshed token',
-    'Koa, request log on, one key read from PostgreSQL',
-    'ac-koa-hipchat 0.2.20, production, log on',
-    'ac-koa-hipchat 0.2.20, production, log on, repeated tokens',
-    'ac-koa-hipchat 0.2.20, NODE_ENV=test, log off',
-    'ac-koa-hipchat 0.2.20, production, log on, one key read from memory',
-  ],
 }
 
 interface Printed {
@@ -43,7 +30,6 @@ interface Printed {
     readonly row: string
     readonly ratio?: number
     readonly p50Ms?: number
-    readonly n: string
     readonly met: boolean
   }[]
 }
@@ -58,8 +44,8 @@ for (const [family, expected] of Object.entries(ROWS)) {
       rows.map(({ row }) => row),
       expected,
     )
-    for (const { row, ratio, p50Ms, met, n } of rows) {
-      assert.ok(Number.isFinite(ratio ?? p50Ms) || n.startsWith('not installed'), `${row} has a figure`)
+    for (const { row, ratio, p50Ms, met } of rows) {
+      assert.ok(Number.isFinite(ratio ?? p50Ms), `${row} has a figure`)
       assert.equal(typeof met, 'boolean')
     }
   })
