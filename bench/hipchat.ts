@@ -21,7 +21,9 @@ import { type ServerProcess, startServer } from './hipchat/server-process.ts'
 import type { BenchOptions } from './measure.ts'
 import { inRounds } from './rounds.ts'
 
-const TENANTS = 100
+const MAX_TENANTS = 100
+/** Of a tenant in a round, at least. */
+const REQUESTS_EACH = 10
 const CONNECTIONS = 16
 const OPERATIONS = 4_000
 
@@ -29,7 +31,8 @@ export async function benchHipchat(options: BenchOptions): Promise<CostRow[]> {
   const operations = options.operations ?? OPERATIONS
   const opened: (() => Promise<unknown>)[] = []
   try {
-    const running = await startAll(options, opened)
+    const tenants = Math.min(MAX_TENANTS, Math.ceil(operations / REQUESTS_EACH))
+    const running = await startAll(options, tenants, opened)
     const variants = new Map<string, () => Promise<Cost>>()
     for (const row of PAGE_ROWS) {
       const contender = running.get(row.contender)
@@ -59,7 +62,11 @@ interface World {
   readonly folder: string
 }
 
-async function startAll(options: BenchOptions, opened: (() => Promise<unknown>)[]): Promise<Map<string, Running>> {
+async function startAll(
+  options: BenchOptions,
+  tenants: number,
+  opened: (() => Promise<unknown>)[],
+): Promise<Map<string, Running>> {
   const peer = options.installPeers === true ? await installPeer() : findPeer()
   const database = await createTestDatabase()
   opened.push(() => database.close())
@@ -73,8 +80,8 @@ async function startAll(options: BenchOptions, opened: (() => Promise<unknown>)[
   for (const contender of contendersWith(peer)) {
     const server = await startContender(contender, world)
     opened.push(() => server.close())
-    running.set(contender.name, { server, tenants: await installTenants(world.host, server) })
-    options.note(`${contender.name}: ${TENANTS} tenants`)
+    running.set(contender.name, { server, tenants: await installTenants(world.host, server, tenants) })
+    options.note(`${contender.name}: ${tenants} tenants`)
   }
   return running
 }
@@ -96,16 +103,16 @@ const startContender = async (
     },
   })
 
-async function installTenants(host: HipchatHost, { url }: ServerProcess): Promise<Installation[]> {
+async function installTenants(host: HipchatHost, { url }: ServerProcess, count: number): Promise<Installation[]> {
   const group = host.createGroup({ name: 'Acme' })
-  const tenants: Installation[] = []
-  for (let n = 1; n <= TENANTS; n++) {
-    const room = group.createRoom({ name: `Room ${n}` })
-    const installation = await host.install(`${url}/addon/capabilities`, { group, room })
-    if (installation.state !== 'installed') throw new Error(`${url} refused: ${JSON.stringify(installation.result)}`)
-    tenants.push(installation)
-  }
-  return tenants
+  return Promise.all(
+    Array.from({ length: count }, async (_, index) => {
+      const room = group.createRoom({ name: `Room ${index}` })
+      const installation = await host.install(`${url}/addon/capabilities`, { group, room })
+      if (installation.state !== 'installed') throw new Error(`${url} refused: ${JSON.stringify(installation.result)}`)
+      return installation
+    }),
+  )
 }
 
 async function measure({ server, tenants }: Running, row: PageRow, count: number): Promise<Cost> {
