@@ -30,14 +30,19 @@ export const headersOfFetch = (headers: Headers): HeaderTarget => ({
 
 /** Replaces what was there under a name; a name that is repeated in the list is sent repeatedly. */
 export function setHeaders(target: HeaderTarget, headers: readonly string[]): void {
-  const seen = new Set<string>()
   for (let index = 0; index < headers.length; index += 2) {
-    const name = (headers[index] ?? '').toLowerCase()
+    const name = headers[index] ?? ''
     const value = headers[index + 1] ?? ''
-    if (seen.has(name)) target.append(name, value)
+    if (isRepeated(headers, index)) target.append(name, value)
     else target.set(name, value)
-    seen.add(name)
   }
+}
+
+/** Whether the name at `index` stands earlier in the list. Lists are short. */
+function isRepeated(headers: readonly string[], index: number): boolean {
+  const name = headers[index]?.toLowerCase()
+  for (let earlier = 0; earlier < index; earlier += 2) if (headers[earlier]?.toLowerCase() === name) return true
+  return false
 }
 
 /** Leaves what the app or a middleware before us has said. */
@@ -51,5 +56,6 @@ export function setMissing(target: HeaderTarget, headers: readonly string[]): vo
 /** The app may choose how long its own user's browser keeps an answer, never that a shared cache does. */
 export function keepPrivate(target: HeaderTarget): void {
   setMissing(target, PRIVATE_HEADERS)
-  if (!isPrivateCache(target.get('cache-control') ?? '')) target.set('cache-control', 'no-store')
+  const cacheControl = target.get('cache-control') ?? ''
+  if (cacheControl !== 'no-store' && !isPrivateCache(cacheControl)) target.set('cache-control', 'no-store')
 }
