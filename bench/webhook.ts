@@ -16,15 +16,17 @@ import pg from 'pg'
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts'
 import {
   type BenchOptions,
-  callsPerSecond,
+  callAll,
+  measure,
   measureInterleaved,
   paced,
-  perSecond,
   type Row,
   ratioRow,
+  type Sample,
   timeRow,
   type Variant,
 } from './measure.ts'
+import { type Meter, openMeter } from './processor-time.ts'
 
 const TENANTS = 100
 const IN_FLIGHT = 64
@@ -56,7 +58,7 @@ export async function benchWebhook(options: BenchOptions): Promise<Row[]> {
   try {
     const world = await openWorld(opened)
     const times = new Map<string, number[][]>(PACES.map(({ row }) => [row, []]))
-    const rates = await measureInterleaved(
+    const samples = await measureInterleaved(
       [
         bareInserts(world),
         acceptance(world),
@@ -73,7 +75,7 @@ export async function benchWebhook(options: BenchOptions): Promise<Row[]> {
       options,
     )
     return [
-      ...GOALS.map(goal => ratioRow(goal, rates, `${options.rounds} x ${operations}`)),
+      ...GOALS.map(goal => ratioRow(goal, samples, `${options.rounds} x ${operations}`)),
       // The first round warmed up.
       ...PACES.map(pace => timeRow(pace, (times.get(pace.row) ?? []).slice(1))),
     ]
@@ -98,6 +100,7 @@ interface World {
   readonly clients: readonly pg.Client[]
   /** An administrator's connection. */
   readonly watcher: pg.Client
+  readonly meter: Meter
 }
 
 async function openWorld(opened: (() => Promise<unknown>)[]): Promise<World> {
@@ -139,7 +142,9 @@ async function openWorld(opened: (() => Promise<unknown>)[]): Promise<World> {
   const watcher = new pg.Client({ connectionString: made.urls.admin })
   opened.push(() => watcher.end())
   await watcher.connect()
-  return { app, path: pathname + search, installations, begun, handlers, clients, watcher }
+  const meter = await openMeter(made.urls.admin)
+  opened.push(() => meter.close())
+  return { app, path: pathname + search, installations, begun, handlers, clients, watcher, meter }
 }
 
 async function freePort(): Promise<number> {
@@ -179,17 +184,15 @@ async function openClients({ admin, urls }: TestDatabase): Promise<pg.Client[]> 
 
 const INSERT = { name: 'bench_insert', text: 'insert into bench.bare (id, payload) values ($1, $2)' }
 
-function bareInserts({ clients, installations }: World): Variant {
+function bareInserts({ clients, installations, meter }: World): Variant {
   return async operations => {
     const rows = Array.from({ length: operations }, (_, index) => {
       const id = randomUUID()
       return [id, bodyOf(installations[index % installations.length], id)]
     })
-    return {
-      [BASE]: await callsPerSecond(operations, IN_FLIGHT, async index => {
-        await clients[index % clients.length]?.query({ ...INSERT, values: rows[index] ?? [] })
-      }),
-    }
+    const insert = (index: number) => clients[index % clients.length]?.query({ ...INSERT, values: rows[index] ?? [] })
+    const insertAll = () => callAll(operations, IN_FLIGHT, async index => insert(index))
+    return { [BASE]: await measure(meter, operations, insertAll) }
   }
 }
 
@@ -202,7 +205,7 @@ function acceptance(world: World): Variant {
       open = resolve
     })
     try {
-      return { [ACKED]: await callsPerSecond(operations, IN_FLIGHT, index => deliver(world, prepared[index])) }
+      return { [ACKED]: await measure(world.meter, operations, () => deliverAll(world, prepared)) }
     } finally {
       open()
       world.handlers.gate = undefined
@@ -215,10 +218,12 @@ function acceptance(world: World): Variant {
 function deliveries(world: World): Variant {
   return async operations => {
     const prepared = prepare(world, operations)
-    const start = performance.now()
-    const acked = await callsPerSecond(operations, IN_FLIGHT, index => deliver(world, prepared[index]))
-    await allDone(world, operations)
-    return { [ACKED_AT_WORK]: acked, [DONE]: perSecond(operations, start) }
+    let acked: Sample | undefined
+    const done = await measure(world.meter, operations, async () => {
+      acked = await measure(world.meter, operations, () => deliverAll(world, prepared))
+      await allDone(world, operations)
+    })
+    return { ...(acked && { [ACKED_AT_WORK]: acked }), [DONE]: done }
   }
 }
 
@@ -281,6 +286,9 @@ function bodyOf(installation: Installation | undefined, id: string): string {
     })
   return textOf('x'.repeat(PAYLOAD_BYTES - textOf('').length))
 }
+
+const deliverAll = (world: World, prepared: readonly Prepared[]): Promise<void> =>
+  callAll(prepared.length, IN_FLIGHT, index => deliver(world, prepared[index]))
 
 async function deliver({ app }: World, prepared: Prepared | undefined): Promise<void> {
   const answer = prepared && (await app.handle(prepared.view))
