@@ -226,8 +226,9 @@ export interface Delivery {
   readonly payload: string
   /** SHA-256 that names this very delivery over the host's retries; unique per identity. */
   readonly retryKey: Buffer
-  /** SHA-256 of the token it came with, until `replayUntil` (epoch ms): the same token never brings a second delivery. */
+  /** SHA-256 of the token it came with, where the retry key is not the token's own: one token never brings a second delivery. */
   readonly replayKey?: Buffer
+  /** How long the keys are kept at least, epoch milliseconds: as long as the token could be used again. */
   readonly replayUntil?: number
 }
 export interface Inbox {

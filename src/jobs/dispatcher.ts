@@ -24,6 +24,8 @@ export interface Dispatcher {
   start(): Promise<void>
   /** A place for a row that is about to be inserted as held by this process; `undefined`: insert it as due. */
   reserve(tenant: TenantUid): Place<HeldWork> | undefined
+  /** Whether a row is in this process's memory, waiting or running. */
+  isHeld(id: string): boolean
   /** There may be due rows: look soon, or in `waitMs`. */
   lookSoon(waitMs?: number): void
   /** Stops claiming, lets what runs finish for at most `graceMs`, gives the rest back. */
@@ -274,6 +276,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
         },
       }
     },
+    isHeld: id => held.has(id),
     lookSoon,
     async close(graceMs) {
       closing = true

@@ -50,8 +50,8 @@ test('a heartbeat and a look for lost work wait for no row that is just being en
     const tenant = newTenantUid()
     tenants.push(tenant)
     await made.admin(
-      `insert into pw.inbox (tenant_id, id, identity_uid, handler, retry_key, payload, state, lease_owner, lease_until, keep_until)
-       values ($1, $2::uuid, $1, 'test', convert_to($2::text, 'utf8'), '{}', 'running', $3, now() - interval '1 minute', now())`,
+      `insert into pw.inbox (tenant_id, id, identity_uid, handler, payload, state, lease_owner, lease_until, keep_until)
+       values ($1, $2::uuid, $1, 'test', '{}', 'running', $3, now() - interval '1 minute', now())`,
       [tenant, id, owner],
     )
   }
