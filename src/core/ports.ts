@@ -224,6 +224,8 @@ export interface Delivery {
   readonly handler: string
   /** JSON text; stored as it is. */
   readonly payload: string
+  /** What the text says, where it is known: handed to the handler when that runs from memory. Nobody else may keep or change it. */
+  readonly value?: JsonValue
   /** SHA-256 that names this very delivery over the host's retries; unique per identity. */
   readonly retryKey: Buffer
   /** SHA-256 of the token it came with, where the retry key is not the token's own: one token never brings a second delivery. */

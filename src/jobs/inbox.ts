@@ -44,7 +44,7 @@ export function createInbox(deps: {
   readonly settings: JobSettings
 }): Inbox {
   const { database, dispatcher, settings } = deps
-  const commits = createSharedCommit(database.app, { lanes: 2, maxMembers: 64, maxWaiting: 4096 })
+  const commits = createSharedCommit(database.app, { lanes: 3, maxMembers: 64, eagerMembers: 16, maxWaiting: 4096 })
 
   return {
     async accept(context, delivery) {
@@ -75,6 +75,7 @@ export function createInbox(deps: {
           attempts: 0,
           maxAttempts: settings.maxAttempts,
           payload: delivery.payload,
+          value: delivery.value,
         })
       }
       return { outcome: 'accepted', id }

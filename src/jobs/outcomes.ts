@@ -40,6 +40,7 @@ export function createOutcomes(deps: OutcomesDeps): Outcomes {
   const commits = createSharedCommit(deps.pool, {
     lanes: 1,
     maxMembers: 128,
+    eagerMembers: 32,
     maxWaiting: 100_000,
     opening: [[LAZY_COMMIT, []]],
   })

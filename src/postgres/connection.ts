@@ -30,6 +30,8 @@ const ENDING_STATES = new Set(['57014', '25P03', '25P04', '0A000', '26000', '42P
 /** PostgreSQL keeps 63 bytes of a statement's name. */
 const MAX_NAME_LENGTH = 60
 const GOOD_BYE_MS = 750
+/** So much is worth a write of its own before the turn of the event loop is over: the server begins meanwhile. */
+const EAGER_BYTES = 8 * 1024
 
 export class Connection implements Carrier {
   readonly #client: pg.Client
@@ -39,6 +41,7 @@ export class Connection implements Carrier {
   readonly #prepareFailures = new Map<string, unknown>()
   readonly #inFlight = new Set<Group>()
   #unsent: Group[] = []
+  #unsentBytes = 0
   #watch: NodeJS.Timeout | undefined
   #state: 'open' | 'retiring' | 'ended' = 'open'
 
@@ -155,6 +158,8 @@ export class Connection implements Carrier {
 
   send(group: Group): void {
     if (this.#unsent.push(group) === 1) setImmediate(() => this.#flush())
+    for (const buffer of group.buffers) this.#unsentBytes += buffer.length
+    if (this.#unsentBytes >= EAGER_BYTES) this.#flush()
   }
 
   settled(group: Group, reason: unknown): void {
@@ -232,7 +237,8 @@ export class Connection implements Carrier {
   #flush(): void {
     const groups = this.#unsent
     this.#unsent = []
-    if (this.#state === 'ended') return
+    this.#unsentBytes = 0
+    if (this.#state === 'ended' || groups.length === 0) return
     const buffers: Buffer[] = []
     for (const group of groups) {
       group.progress = 'sent'

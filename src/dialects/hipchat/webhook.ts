@@ -137,12 +137,20 @@ function deliveryOf(
   body: JsonBody,
   deps: WebhookDeps,
 ): Delivery {
-  const head = JSON.stringify({ ...selection, reply: replyId, event: fields.event })
+  const { names, listeners, pattern } = selection
+  const head = {
+    names,
+    listeners,
+    event: fields.event,
+    ...(pattern === undefined ? {} : { pattern }),
+    ...(replyId === undefined ? {} : { reply: replyId }),
+  }
   const { tokenId } = principal
   return {
     handler: deps.webhookHandler,
     // The body goes on as the host wrote it, inside the envelope.
-    payload: `${head.slice(0, -1)},"body":${body.text}}`,
+    payload: `${JSON.stringify(head).slice(0, -1)},"body":${body.text}}`,
+    value: { ...head, body: body.value },
     // The same token has the same id: where there is one, it also stands for the token.
     ...(tokenId === undefined
       ? { retryKey: sha256(body.bytes), replayKey: sha256(principal.token) }
