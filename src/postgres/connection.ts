@@ -10,7 +10,7 @@ import { PartywallError } from '../core/errors.ts'
 import type { Parameter, Statement } from './database.ts'
 import { connectionError, isFatal, sqlStateOf, timeoutError } from './errors.ts'
 import { type Carrier, Group, type GroupResult } from './group.ts'
-import { bindExecuteMessage, bindMessage, DESCRIBE_PORTAL, EXECUTE, parseMessage, SYNC } from './messages.ts'
+import { bindMessage, DESCRIBE_PORTAL, EXECUTE, groupMessage, parseMessage, SYNC } from './messages.ts'
 
 /** `named`: prepared once per connection. `unnamed`: parsed each time, for poolers that share server connections. */
 export type StatementMode = 'named' | 'unnamed'
@@ -107,17 +107,12 @@ export class Connection implements Carrier {
    * @throws the coded errors of `storeError`; ERR_STORE_TIMEOUT when the server does not answer
    */
   run(calls: readonly StatementCall[]): Promise<GroupResult> {
-    const buffers: Buffer[] = []
-    for (const [statement, values] of calls) {
-      if (this.#options.mode === 'named') {
-        this.#prepare(statement)
-        buffers.push(bindExecuteMessage(statement.name, values))
-      } else {
-        buffers.push(parseMessage('', statement.text), bindExecuteMessage('', values))
-      }
+    if (this.#options.mode === 'named') {
+      for (const [statement] of calls) this.#prepare(statement)
+      return this.#submit([groupMessage(calls)], calls)
     }
-    buffers.push(SYNC)
-    return this.#submit(buffers, calls)
+    const messages = calls.flatMap(([{ text }, values]) => [parseMessage('', text), bindMessage('', values), EXECUTE])
+    return this.#submit([...messages, SYNC], calls)
   }
 
   /** One unnamed statement with a description of its columns: for SQL that is not ours. */
