@@ -52,6 +52,7 @@ const LEAST_SHARE = 4
 export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const { database, settings, logger } = deps
   const processId = newRowId()
+  const execution = { ...deps, handlerTimeoutMs: settings.handlerTimeoutMs }
   const outcomes = createOutcomes({
     pool: database.app,
     processId,
@@ -92,7 +93,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const isMemoryFull = () => queue.waiting >= settings.concurrency * WAITING_FACTOR
 
   async function settle(work: HeldWork): Promise<void> {
-    await outcomes.write(work, await executeWork(work, { ...deps, handlerTimeoutMs: settings.handlerTimeoutMs }))
+    await outcomes.write(work, await executeWork(work, execution))
     held.delete(work.id)
   }
 

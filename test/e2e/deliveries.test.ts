@@ -140,10 +140,7 @@ test('D 41: deliveries whose commit went through unseen are run at once, and onc
       throw new PartywallError('ERR_STORE_UNAVAILABLE')
     },
   })
-  const run: WorkHandler = async work => {
-    seen.push(nameOf(work))
-  }
-  const process = await startProcess(run, {}, breakOnce)
+  const process = await startProcess(async work => void seen.push(nameOf(work)), {}, breakOnce)
   const identity = newIdentity()
   const names = ['one', 'two', 'three']
   const accepted = await Promise.all([...names, 'one'].map(name => process.accept(identity, delivery(name))))
@@ -198,6 +195,21 @@ test('D 44: a failing delivery is tried with back-off, ends among the dead lette
   assert.equal(await process.letters.retry(identity.tenantUid, id), true)
   await process.inbox.idle(identity.tenantUid, 5000)
   assert.deepEqual(await process.letters.list(identity.tenantUid), [])
+  await process.close()
+})
+
+test('what the acceptor knows is given to one attempt; the next one reads the row', async () => {
+  const seen: string[] = []
+  const process = await startProcess(async work => {
+    const payload = work.payload as { name: string }
+    seen.push(payload.name)
+    payload.name = 'changed by the handler'
+    if (work.attempt === 1) throw new Error('once more')
+  })
+  const identity = newIdentity()
+  await process.accept(identity, delivery('row', { value: { name: 'memory' } }))
+  await process.inbox.idle(identity.tenantUid, 5000)
+  assert.deepEqual(seen, ['memory', 'row'])
   await process.close()
 })
 
