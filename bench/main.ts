@@ -84,6 +84,8 @@ function printTable(rows: readonly AnyRow[]): void {
         goal: row.goal ?? 'none',
         verdict: verdict(row),
         'per second': `${row.perSecond} / ${row.basePerSecond}`,
+        'CPU us, node': `${row.nodeUs} / ${row.baseNodeUs}`,
+        'CPU us, server': `${row.serverUs ?? '-'} / ${row.baseServerUs ?? '-'}`,
         n: row.n,
       })),
     )

@@ -5,6 +5,8 @@
  * Knows nothing of what is measured.
  */
 
+import type { Meter, ProcessorTime } from './processor-time.ts'
+
 export interface BenchOptions {
   readonly rounds: number
   /** Operations of a round; left out: what suits the family. */
@@ -26,6 +28,11 @@ export interface RatioRow {
   /** Medians, operations per second on this machine. */
   readonly perSecond: number
   readonly basePerSecond: number
+  /** Processor time of one operation, microseconds, median of the rounds; see `ProcessorTime`. */
+  readonly nodeUs: number
+  readonly serverUs: number | undefined
+  readonly baseNodeUs: number
+  readonly baseServerUs: number | undefined
   /** `undefined`: shown for what it tells. */
   readonly goal: string | undefined
   readonly met: boolean
@@ -47,11 +54,16 @@ export interface TimeRow {
 
 export type Row = RatioRow | TimeRow
 
-/** One round of one variant: operations per second, by the name of the row they belong to. */
-export type Variant = (operations: number) => Promise<Readonly<Record<string, number>>>
+/** One round of one row. */
+export interface Sample extends ProcessorTime {
+  readonly perSecond: number
+}
 
-/** Operations per second by row, one number per round. */
-export type Rates = ReadonlyMap<string, readonly number[]>
+/** One round of one variant, by the name of the row it belongs to. Times are those of one operation. */
+export type Variant = (operations: number) => Promise<Readonly<Record<string, Sample>>>
+
+/** By row, one sample per round. */
+export type Samples = ReadonlyMap<string, readonly Sample[]>
 
 export interface RatioGoal {
   readonly row: string
@@ -71,32 +83,37 @@ export async function measureInterleaved(
   variants: readonly Variant[],
   operations: number,
   { rounds, note }: BenchOptions,
-): Promise<Rates> {
-  const rates = new Map<string, number[]>()
+): Promise<Samples> {
+  const samples = new Map<string, Sample[]>()
   for (let round = -1; round < rounds; round++) {
     for (const variant of round % 2 === 0 ? variants : [...variants].reverse()) {
       const found = await variant(operations)
       if (round < 0) continue
-      for (const [row, rate] of Object.entries(found)) rates.set(row, [...(rates.get(row) ?? []), rate])
+      for (const [row, sample] of Object.entries(found)) samples.set(row, [...(samples.get(row) ?? []), sample])
     }
     if (round >= 0) note(`round ${round + 1} of ${rounds}`)
   }
-  return rates
+  return samples
 }
 
-/** `count` calls, at most `limit` of them under way. @returns calls per second until the last one has ended */
-export async function callsPerSecond(
-  count: number,
-  limit: number,
-  call: (index: number) => Promise<unknown>,
-): Promise<number> {
+/** Runs `work`, which does `operations` of something. */
+export async function measure(meter: Meter, operations: number, work: () => Promise<unknown>): Promise<Sample> {
+  const { result: perSecond, spent } = await meter.during(async () => {
+    const start = performance.now()
+    await work()
+    return (operations * 1_000) / (performance.now() - start)
+  })
+  const { nodeUs, serverUs } = spent
+  return { perSecond, nodeUs: nodeUs / operations, serverUs: serverUs && serverUs / operations }
+}
+
+/** `count` calls, at most `limit` of them under way; resolves when the last one has ended. */
+export async function callAll(count: number, limit: number, call: (index: number) => Promise<unknown>): Promise<void> {
   let next = 0
   const work = async (): Promise<void> => {
     while (next < count) await call(next++)
   }
-  const start = performance.now()
   await Promise.all(Array.from({ length: Math.max(1, limit) }, work))
-  return perSecond(count, start)
 }
 
 /** Calls `call` `count` times, one each `gapMs`, whatever became of the earlier ones; waits for all. */
@@ -111,13 +128,10 @@ export async function paced(count: number, gapMs: number, call: (index: number) 
   await Promise.all(running)
 }
 
-/** @param start as `performance.now()` gave it */
-export const perSecond = (count: number, start: number): number => (count * 1_000) / (performance.now() - start)
-
-export function ratioRow({ row, base, least }: RatioGoal, rates: Rates, n: string): RatioRow {
-  const own = rates.get(row) ?? []
-  const bases = rates.get(base) ?? []
-  const ratios = ascending(own.map((rate, index) => rate / (bases[index] ?? Number.NaN)))
+export function ratioRow({ row, base, least }: RatioGoal, samples: Samples, n: string): RatioRow {
+  const own = samples.get(row) ?? []
+  const bases = samples.get(base) ?? []
+  const ratios = ascending(own.map(({ perSecond }, index) => perSecond / (bases[index]?.perSecond ?? Number.NaN)))
   const ratio = quantile(ratios, 0.5)
   return {
     kind: 'ratio',
@@ -125,8 +139,12 @@ export function ratioRow({ row, base, least }: RatioGoal, rates: Rates, n: strin
     base,
     ratio: round(ratio, 2),
     spread: [round(ratios[0], 2), round(ratios.at(-1), 2)],
-    perSecond: Math.round(quantile(ascending(own), 0.5)),
-    basePerSecond: Math.round(quantile(ascending(bases), 0.5)),
+    perSecond: Math.round(medianOf(own, sample => sample.perSecond)),
+    basePerSecond: Math.round(medianOf(bases, sample => sample.perSecond)),
+    nodeUs: Math.round(medianOf(own, sample => sample.nodeUs)),
+    serverUs: serverTime(own),
+    baseNodeUs: Math.round(medianOf(bases, sample => sample.nodeUs)),
+    baseServerUs: serverTime(bases),
     goal: least === undefined ? undefined : `>= ${least}`,
     met: least === undefined || ratio >= least,
     n,
@@ -151,6 +169,14 @@ export function timeRow(goal: TimeGoal, samplesMs: readonly (readonly number[])[
 }
 
 export const ascending = (numbers: readonly number[]): number[] => [...numbers].sort((a, b) => a - b)
+
+const medianOf = (samples: readonly Sample[], of: (sample: Sample) => number): number =>
+  quantile(ascending(samples.map(of)), 0.5)
+
+const serverTime = (samples: readonly Sample[]): number | undefined =>
+  samples.some(({ serverUs }) => serverUs === undefined)
+    ? undefined
+    : Math.round(medianOf(samples, ({ serverUs = Number.NaN }) => serverUs))
 
 /** The sample at this share of a sorted list; not a number when there is none. */
 export const quantile = (sorted: readonly number[], share: number): number =>

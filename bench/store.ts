@@ -14,7 +14,8 @@ import { parseDatabaseUrl } from '../src/postgres/database-url.ts'
 import { createKv } from '../src/postgres/kv.ts'
 import { createPool } from '../src/postgres/pool.ts'
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts'
-import { type BenchOptions, callsPerSecond, measureInterleaved, type Row, ratioRow, type Variant } from './measure.ts'
+import { type BenchOptions, callAll, measure, measureInterleaved, type Row, ratioRow, type Variant } from './measure.ts'
+import { type Meter, openMeter } from './processor-time.ts'
 
 const TENANTS = 1_000
 const KEYS = 100
@@ -29,8 +30,12 @@ export async function benchStore(options: BenchOptions): Promise<Row[]> {
   const opened: (() => Promise<unknown>)[] = [() => made.close()]
   try {
     await seed(made)
-    const rates = await measureInterleaved(await createVariants(made, opened), operations, options)
-    return GOALS.map(goal => ratioRow(goal, rates, `${options.rounds} x ${operations}`))
+    const meter = await openMeter(made.urls.admin)
+    opened.push(() => meter.close())
+    const calls = await createCalls(made, opened)
+    const variants = calls.map(call => variant(meter, call))
+    const samples = await measureInterleaved(variants, operations, options)
+    return GOALS.map(goal => ratioRow(goal, samples, `${options.rounds} x ${operations}`))
   } finally {
     for (const close of opened.reverse()) await close()
   }
@@ -63,7 +68,7 @@ async function seed({ admin }: TestDatabase): Promise<void> {
   }
 }
 
-async function createVariants(made: TestDatabase, opened: (() => Promise<unknown>)[]): Promise<Variant[]> {
+async function createCalls(made: TestDatabase, opened: (() => Promise<unknown>)[]): Promise<Call[]> {
   const stock = await openStock(made.urls.app)
   opened.push(() => Promise.all(stock.map(client => client.end())))
   const pool = createPool({
@@ -94,42 +99,55 @@ async function createVariants(made: TestDatabase, opened: (() => Promise<unknown
   const value = { n: 1, pad: 'y'.repeat(100) }
   let turn = 0
 
-  const coalesced = (keys: number): Variant =>
-    variant(
-      `${keys} coalesced keys`,
-      async () => {
-        const store = storeOf()
-        const start = random(KEYS)
-        const names = Array.from({ length: keys }, (_, index) => `key-${(start + index) % KEYS}`)
-        for (const found of await Promise.all(names.map(name => store.get(name)))) need(found)
-      },
-      { keys },
-    )
+  const coalesced = (keys: number): Call => ({
+    row: `${keys} coalesced keys`,
+    keys,
+    async run() {
+      const store = storeOf()
+      const start = random(KEYS)
+      const names = Array.from({ length: keys }, (_, index) => `key-${(start + index) % KEYS}`)
+      for (const found of await Promise.all(names.map(name => store.get(name)))) need(found)
+    },
+  })
   return [
-    variant('stock pg, pipelined, bare read', async () => {
-      const client = stock[turn++ % stock.length]
-      const result = await client?.query({ ...READ, values: [anyId()] })
-      need(result?.rows[0]?.value)
-    }),
-    variant('lean bare read', async () => {
-      const rows = await lean.query(READ, [anyId()])
-      need(JSON.parse(rows[0]?.[0] ?? 'null'))
-    }),
-    variant('store get, walled', async () => need(await storeOf().get(anyKey()))),
+    {
+      row: 'stock pg, pipelined, bare read',
+      async run() {
+        const client = stock[turn++ % stock.length]
+        const result = await client?.query({ ...READ, values: [anyId()] })
+        need(result?.rows[0]?.value)
+      },
+    },
+    {
+      row: 'lean bare read',
+      async run() {
+        const rows = await lean.query(READ, [anyId()])
+        need(JSON.parse(rows[0]?.[0] ?? 'null'))
+      },
+    },
+    { row: 'store get, walled', run: async () => need(await storeOf().get(anyKey())) },
     coalesced(4),
     coalesced(8),
     coalesced(16),
     // Writes wait for the disk: half as many.
-    variant('lean bare update', () => lean.query(UPDATE, [anyId(), JSON.stringify(value)]), { share: 0.5 }),
-    variant('store set, walled, durable', () => storeOf().set(anyKey(), value), { share: 0.5 }),
+    { row: 'lean bare update', run: () => lean.query(UPDATE, [anyId(), JSON.stringify(value)]), share: 0.5 },
+    { row: 'store set, walled, durable', run: () => storeOf().set(anyKey(), value), share: 0.5 },
   ]
 }
 
-/** @param options.keys how many of a call's keys count */
-function variant(row: string, call: () => Promise<unknown>, { keys = 1, share = 1 } = {}): Variant {
+interface Call {
+  readonly row: string
+  run(): Promise<unknown>
+  /** How many keys a call asks for; each counts. */
+  readonly keys?: number
+  /** Of a round's operations. */
+  readonly share?: number
+}
+
+function variant(meter: Meter, { row, run, keys = 1, share = 1 }: Call): Variant {
   return async operations => {
     const calls = Math.ceil((operations * share) / keys)
-    return { [row]: keys * (await callsPerSecond(calls, Math.floor(IN_FLIGHT / keys), call)) }
+    return { [row]: await measure(meter, calls * keys, () => callAll(calls, Math.floor(IN_FLIGHT / keys), run)) }
   }
 }
 

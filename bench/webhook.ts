@@ -8,29 +8,24 @@
  */
 
 import { randomUUID } from 'node:crypto'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { type App, createApp, listen, type RequestView } from 'partywall'
-import { type HipchatHost, type Installation, startHipchatHost } from 'partywall/host'
-import pg from 'pg'
-import { createTestDatabase, type TestDatabase } from '../test/support/database.ts'
+import type { RequestView } from 'partywall'
+import type { Installation } from 'partywall/host'
 import {
   type BenchOptions,
-  callsPerSecond,
+  callAll,
+  measure,
   measureInterleaved,
   paced,
-  perSecond,
   type Row,
   ratioRow,
+  type Sample,
   timeRow,
   type Variant,
 } from './measure.ts'
+import { openWorld, type World } from './webhook-world.ts'
 
-const TENANTS = 100
 const IN_FLIGHT = 64
 const PAYLOAD_BYTES = 700
-/** Of the base: what it gains nothing from exceeding. */
-const BASE_CONNECTIONS = 8
 const OPERATIONS = 2_000
 const BASE = 'bare durable INSERT, stock pg'
 const ACKED = 'webhook acked: authenticated, durable, 2xx'
@@ -46,7 +41,6 @@ const PACES = [
   { row: 'ack to handler start, 300/s', gapMs: 1_000 / 300, share: 0.3, p50Ms: 3, p99Ms: 15 },
   { row: 'ack to handler start, idle', gapMs: 25, share: 0.03, p50Ms: 3, p99Ms: 15 },
 ] as const
-const KEY = { id: 'bench', key: Buffer.alloc(32, 7) }
 const DONE_WITHIN_MS = 60_000
 const WORK_LEFT = `select exists (select from pw.inbox where state = 'due') or exists (select from pw.inbox where state = 'running') as left`
 
@@ -56,7 +50,7 @@ export async function benchWebhook(options: BenchOptions): Promise<Row[]> {
   try {
     const world = await openWorld(opened)
     const times = new Map<string, number[][]>(PACES.map(({ row }) => [row, []]))
-    const rates = await measureInterleaved(
+    const samples = await measureInterleaved(
       [
         bareInserts(world),
         acceptance(world),
@@ -73,7 +67,7 @@ export async function benchWebhook(options: BenchOptions): Promise<Row[]> {
       options,
     )
     return [
-      ...GOALS.map(goal => ratioRow(goal, rates, `${options.rounds} x ${operations}`)),
+      ...GOALS.map(goal => ratioRow(goal, samples, `${options.rounds} x ${operations}`)),
       // The first round warmed up.
       ...PACES.map(pace => timeRow(pace, (times.get(pace.row) ?? []).slice(1))),
     ]
@@ -82,114 +76,17 @@ export async function benchWebhook(options: BenchOptions): Promise<Row[]> {
   }
 }
 
-interface Handlers {
-  ended: number
-  /** What a handler waits for before it begins its work. */
-  gate: Promise<void> | undefined
-}
-
-interface World {
-  readonly app: App
-  readonly path: string
-  readonly installations: readonly Installation[]
-  /** When each handler began, by delivery. */
-  readonly begun: Map<string, number>
-  readonly handlers: Handlers
-  readonly clients: readonly pg.Client[]
-  /** An administrator's connection. */
-  readonly watcher: pg.Client
-}
-
-async function openWorld(opened: (() => Promise<unknown>)[]): Promise<World> {
-  const made = await createTestDatabase()
-  opened.push(() => made.close())
-  const host = await startHipchatHost({ callbackTimeoutMs: 60_000 })
-  opened.push(() => host.close())
-  const port = await freePort()
-  const app = await createApp({
-    key: 'com.example.bench',
-    baseUrl: `http://127.0.0.1:${port}`,
-    database: { urls: made.urls },
-    keys: { current: KEY, find: id => (id === KEY.id ? KEY.key : undefined) },
-    developmentHosts: [new URL(host.url).host],
-    // Limits that keep tenants from each other are not what is measured.
-    limits: { inFlight: 1_000, perSecond: 1_000_000, burst: 1_000_000 },
-    logLevel: 'warn',
-    requestLog: false,
-  })
-  opened.push(() => app.close())
-  const begun = new Map<string, number>()
-  const handlers: Handlers = { ended: 0, gate: undefined }
-  const addon = app.hipchat({ name: 'Bench', scopes: ['view_room'], hosts: [new URL(host.url).host] })
-  addon.onInstalled(ctx => ctx.tenantStore.set('row', { of: ctx.tenant.id }))
-  addon.webhook('room_message', /^\/count /, async ctx => {
-    begun.set(String(ctx.message?.id), performance.now())
-    await handlers.gate
-    if ((await ctx.tenantStore.get('row')) === undefined) throw new Error('the handler found no row')
-    handlers.ended += 1
-  })
-  const server = await listen(app, { port })
-  opened.push(() => server.close())
-  const installations = await install(host, `${app.baseUrl}/addon/capabilities`)
-  const webhook = installations[0]?.webhooks[0]
-  if (webhook === undefined) throw new Error('the add-on has no webhook')
-  const { pathname, search } = new URL(webhook.url)
-  const clients = await openClients(made)
-  opened.push(() => Promise.all(clients.map(client => client.end())))
-  const watcher = new pg.Client({ connectionString: made.urls.admin })
-  opened.push(() => watcher.end())
-  await watcher.connect()
-  return { app, path: pathname + search, installations, begun, handlers, clients, watcher }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => server.close(resolve))
-  return port
-}
-
-function install(host: HipchatHost, descriptor: string): Promise<Installation[]> {
-  return Promise.all(
-    Array.from({ length: TENANTS }, async (_, index) => {
-      const group = host.createGroup({ name: `Group ${index}` })
-      const room = group.createRoom({ name: `Room ${index}` })
-      const installation = await host.install(descriptor, { group, room })
-      if (installation.state !== 'installed') throw new Error(`not installed: ${JSON.stringify(installation.result)}`)
-      return installation
-    }),
-  )
-}
-
-async function openClients({ admin, urls }: TestDatabase): Promise<pg.Client[]> {
-  await admin('create schema bench')
-  await admin(
-    'create table bench.bare (id uuid primary key, payload json not null, received_at timestamptz not null default now())',
-  )
-  await admin('grant usage on schema bench to pw_app')
-  await admin('grant insert on bench.bare to pw_app')
-  const clients = Array.from(
-    { length: BASE_CONNECTIONS },
-    () => new pg.Client({ connectionString: urls.app, pipeline: true }),
-  )
-  await Promise.all(clients.map(client => client.connect()))
-  return clients
-}
-
 const INSERT = { name: 'bench_insert', text: 'insert into bench.bare (id, payload) values ($1, $2)' }
 
-function bareInserts({ clients, installations }: World): Variant {
+function bareInserts({ clients, installations, meter }: World): Variant {
   return async operations => {
     const rows = Array.from({ length: operations }, (_, index) => {
       const id = randomUUID()
       return [id, bodyOf(installations[index % installations.length], id)]
     })
-    return {
-      [BASE]: await callsPerSecond(operations, IN_FLIGHT, async index => {
-        await clients[index % clients.length]?.query({ ...INSERT, values: rows[index] ?? [] })
-      }),
-    }
+    const insert = (index: number) => clients[index % clients.length]?.query({ ...INSERT, values: rows[index] ?? [] })
+    const insertAll = () => callAll(operations, IN_FLIGHT, async index => insert(index))
+    return { [BASE]: await measure(meter, operations, insertAll) }
   }
 }
 
@@ -202,7 +99,7 @@ function acceptance(world: World): Variant {
       open = resolve
     })
     try {
-      return { [ACKED]: await callsPerSecond(operations, IN_FLIGHT, index => deliver(world, prepared[index])) }
+      return { [ACKED]: await measure(world.meter, operations, () => deliverAll(world, prepared)) }
     } finally {
       open()
       world.handlers.gate = undefined
@@ -215,10 +112,12 @@ function acceptance(world: World): Variant {
 function deliveries(world: World): Variant {
   return async operations => {
     const prepared = prepare(world, operations)
-    const start = performance.now()
-    const acked = await callsPerSecond(operations, IN_FLIGHT, index => deliver(world, prepared[index]))
-    await allDone(world, operations)
-    return { [ACKED_AT_WORK]: acked, [DONE]: perSecond(operations, start) }
+    let acked: Sample | undefined
+    const done = await measure(world.meter, operations, async () => {
+      acked = await measure(world.meter, operations, () => deliverAll(world, prepared))
+      await allDone(world, operations)
+    })
+    return { ...(acked && { [ACKED_AT_WORK]: acked }), [DONE]: done }
   }
 }
 
@@ -281,6 +180,9 @@ function bodyOf(installation: Installation | undefined, id: string): string {
     })
   return textOf('x'.repeat(PAYLOAD_BYTES - textOf('').length))
 }
+
+const deliverAll = (world: World, prepared: readonly Prepared[]): Promise<void> =>
+  callAll(prepared.length, IN_FLIGHT, index => deliver(world, prepared[index]))
 
 async function deliver({ app }: World, prepared: Prepared | undefined): Promise<void> {
   const answer = prepared && (await app.handle(prepared.view))

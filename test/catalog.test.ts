@@ -27,7 +27,7 @@ const WALLED = ['inbox', 'job', 'kv', 'schedule']
 const WITHOUT_TENANT = ['epoch', 'lease', 'migration']
 /** Tells a stopped process that its tenant is gone: pw_app sees its own line there. */
 const SEEN_BY_APP = ['erased']
-const UNSEEN_BY_JOBS = ['value', 'payload', 'last_error', 'retry_key', 'replay_key']
+const UNSEEN_BY_JOBS = ['value', 'payload', 'last_error', 'replay_key']
 
 let testDatabase: TestDatabase
 before(async () => {

@@ -4,6 +4,7 @@
  */
 
 import { PartywallError } from './errors.ts'
+import type { JsonValue } from './tenant.ts'
 
 /** What of a request is read here. */
 export interface BodySource {
@@ -15,7 +16,7 @@ export interface JsonBody {
   readonly bytes: Buffer
   readonly text: string
   /** A key `__proto__` is an own property like any other. */
-  readonly value: unknown
+  readonly value: JsonValue
 }
 
 export interface ReadJsonOptions {
@@ -37,7 +38,7 @@ export async function readJsonBody(source: BodySource, options: ReadJsonOptions 
   if (depthOf(bytes) > (options.maxDepth ?? DEFAULT_MAX_DEPTH)) throw invalid('The body is nested too deep.')
   try {
     const text = utf8.decode(bytes)
-    return { bytes, text, value: JSON.parse(text) }
+    return { bytes, text, value: JSON.parse(text) as JsonValue }
   } catch {
     // The parser's message quotes the body, so it does not become the cause.
     throw invalid('The body is not JSON in UTF-8.')

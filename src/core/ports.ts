@@ -224,10 +224,13 @@ export interface Delivery {
   readonly handler: string
   /** JSON text; stored as it is. */
   readonly payload: string
+  /** What the text says, where it is known: handed to the handler when that runs from memory. Nobody else may keep or change it. */
+  readonly value?: JsonValue
   /** SHA-256 that names this very delivery over the host's retries; unique per identity. */
   readonly retryKey: Buffer
-  /** SHA-256 of the token it came with, until `replayUntil` (epoch ms): the same token never brings a second delivery. */
+  /** SHA-256 of the token it came with, where the retry key is not the token's own: one token never brings a second delivery. */
   readonly replayKey?: Buffer
+  /** How long the keys are kept at least, epoch milliseconds: as long as the token could be used again. */
   readonly replayUntil?: number
 }
 export interface Inbox {

@@ -8,20 +8,23 @@ import { PartywallError } from './errors.ts'
  * Runs `work` in the bound context. The context stays open: who opened it releases it.
  * @throws what `work` throws; ERR_HANDLER_TIMEOUT after `timeoutMs`, which is also the reason of the context's signal
  */
-export async function runInTime<T>(bound: Bound, timeoutMs: number, work: () => T | Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
+export function runInTime<T>(bound: Bound, timeoutMs: number, work: () => T | Promise<T>): Promise<T> {
+  // One promise of our own, since every delivery makes it.
+  return new Promise((resolve, reject) => {
     const end = () => {
       const reason = new PartywallError('ERR_HANDLER_TIMEOUT', { details: { timeoutMs } })
       // First: what the handler makes of its signal must not count as how it ended.
       reject(reason)
       bound.end(reason)
     }
-    timer = setTimeout(end, timeoutMs).unref()
+    const timer = setTimeout(end, timeoutMs).unref()
+    const settle = (how: () => void) => {
+      clearTimeout(timer)
+      how()
+    }
+    runInContext(bound.context, async () => work()).then(
+      result => settle(() => resolve(result)),
+      error => settle(() => reject(error)),
+    )
   })
-  try {
-    return await Promise.race([runInContext(bound.context, async () => work()), late])
-  } finally {
-    clearTimeout(timer)
-  }
 }

@@ -24,6 +24,8 @@ export interface Dispatcher {
   start(): Promise<void>
   /** A place for a row that is about to be inserted as held by this process; `undefined`: insert it as due. */
   reserve(tenant: TenantUid): Place<HeldWork> | undefined
+  /** Whether a row is in this process's memory, waiting or running. */
+  isHeld(id: string): boolean
   /** There may be due rows: look soon, or in `waitMs`. */
   lookSoon(waitMs?: number): void
   /** Stops claiming, lets what runs finish for at most `graceMs`, gives the rest back. */
@@ -50,6 +52,7 @@ const LEAST_SHARE = 4
 export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const { database, settings, logger } = deps
   const processId = newRowId()
+  const execution = { ...deps, handlerTimeoutMs: settings.handlerTimeoutMs }
   const outcomes = createOutcomes({
     pool: database.app,
     processId,
@@ -90,7 +93,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const isMemoryFull = () => queue.waiting >= settings.concurrency * WAITING_FACTOR
 
   async function settle(work: HeldWork): Promise<void> {
-    await outcomes.write(work, await executeWork(work, { ...deps, handlerTimeoutMs: settings.handlerTimeoutMs }))
+    await outcomes.write(work, await executeWork(work, execution))
     held.delete(work.id)
   }
 
@@ -274,6 +277,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
         },
       }
     },
+    isHeld: id => held.has(id),
     lookSoon,
     async close(graceMs) {
       closing = true

@@ -24,6 +24,8 @@ export interface HeldWork {
   readonly maxAttempts: number
   /** JSON text. */
   readonly payload: string
+  /** What the text says, where whoever accepted it knows it already. For one run: a handler may change it. */
+  readonly value?: JsonValue | undefined
 }
 
 /** `again`: a failed attempt · `later`: not its fault, no attempt counted against it soon · `dead`: never again. */
@@ -65,7 +67,7 @@ export async function executeWork(work: HeldWork, deps: ExecutionDeps): Promise<
  * ends with it: of two attempts only the later one has effects.
  */
 export async function runHandler(
-  work: Pick<HeldWork, 'id' | 'handler' | 'attempts' | 'payload'>,
+  work: Pick<HeldWork, 'id' | 'handler' | 'attempts' | 'payload' | 'value'>,
   handler: WorkHandler,
   identity: IdentityRecord,
   deps: Omit<ExecutionDeps, 'registry'>,
@@ -76,7 +78,7 @@ export async function runHandler(
     try {
       const given: Work = {
         id: work.id,
-        payload: JSON.parse(work.payload) as JsonValue,
+        payload: work.value ?? (JSON.parse(work.payload) as JsonValue),
         attempt: work.attempts + 1,
         // Made when somebody asks: most handlers never do.
         get signal() {

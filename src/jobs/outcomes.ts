@@ -38,8 +38,9 @@ const RETRY_MAX_MS = 2_000
 export function createOutcomes(deps: OutcomesDeps): Outcomes {
   const { processId, settings, logger } = deps
   const commits = createSharedCommit(deps.pool, {
-    lanes: 1,
+    lanes: 2,
     maxMembers: 128,
+    eagerMembers: 16,
     maxWaiting: 100_000,
     opening: [[LAZY_COMMIT, []]],
   })

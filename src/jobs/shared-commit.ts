@@ -20,6 +20,8 @@ export interface SharedCommitOptions {
   /** Commits under way at a time. */
   readonly lanes: number
   readonly maxMembers: number
+  /** A commit begins with so many at once; fewer wait for what else this turn of the loop brings. */
+  readonly eagerMembers: number
   readonly maxWaiting: number
   /** Runs once at the start of each commit: settings of its transaction. */
   readonly opening?: readonly Call[]
@@ -56,8 +58,9 @@ export function createSharedCommit(pool: BoundPool, options: SharedCommitOptions
       }
       return new Promise((resolve, reject) => {
         queue.push({ tenant, statements, resolve, reject })
-        // Everything that arrives in this turn of the loop goes along.
-        if (queue.length === 1) setImmediate(next)
+        // What arrives in this turn of the loop goes along; a crowd does not wait for its end, so that the server works meanwhile.
+        if (queue.length >= options.eagerMembers) next()
+        else if (queue.length === 1) setImmediate(next)
       })
     },
   }

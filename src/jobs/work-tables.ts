@@ -20,7 +20,7 @@ export interface WorkStatements {
   readonly finish: Statement
   /** $1 id, $2 owner, $3 seconds until the next attempt or null for dead, $4 error text, $5 attempts to count. */
   readonly fail: Statement
-  /** $1 tenant to start after, $2 how many at most: tenants with due rows, in order. */
+  /** $1 tenant to start after, $2 how many at most: tenants with rows that may be run now, in order. */
   readonly waiting: Statement
   /**
    * $1 tenants, $2 rows of each at most, $3 handlers, $4 owner, $5 lease seconds:
@@ -59,14 +59,15 @@ function statementsFor(name: WorkTable): WorkStatements {
                 finished_at = case when $3::float8 is null then now() end, lease_owner = null, lease_until = null
               where id = $1::uuid and lease_owner = $2::uuid`,
     },
-    // Jumps from one tenant to the next along the index: a backlog of thousands is one step, as is a single row.
+    // Jumps from one tenant to the next along the index: a backlog of thousands is one step, as is a single row. What is due
+    // later is passed over inside the index, without a look at the rows.
     waiting: {
       name: `${name}_waiting`,
       text: `with recursive waiting (tenant_id, position) as (
-          (select tenant_id, 1 from ${table} where state = 'due' and tenant_id > $1::uuid order by tenant_id limit 1)
+          (select tenant_id, 1 from ${table} where state = 'due' and run_at <= now() and tenant_id > $1::uuid order by tenant_id limit 1)
           union all
           select (select next.tenant_id from ${table} next
-                   where next.state = 'due' and next.tenant_id > waiting.tenant_id order by next.tenant_id limit 1), position + 1
+                   where next.state = 'due' and next.run_at <= now() and next.tenant_id > waiting.tenant_id order by next.tenant_id limit 1), position + 1
             from waiting where waiting.tenant_id is not null and position < $2::int
         ) select tenant_id from waiting where tenant_id is not null`,
     },

@@ -10,7 +10,7 @@ import { PartywallError } from '../core/errors.ts'
 import type { Parameter, Statement } from './database.ts'
 import { connectionError, isFatal, sqlStateOf, timeoutError } from './errors.ts'
 import { type Carrier, Group, type GroupResult } from './group.ts'
-import { bindExecuteMessage, bindMessage, DESCRIBE_PORTAL, EXECUTE, parseMessage, SYNC } from './messages.ts'
+import { bindMessage, DESCRIBE_PORTAL, EXECUTE, groupMessage, parseMessage, SYNC } from './messages.ts'
 
 /** `named`: prepared once per connection. `unnamed`: parsed each time, for poolers that share server connections. */
 export type StatementMode = 'named' | 'unnamed'
@@ -30,6 +30,8 @@ const ENDING_STATES = new Set(['57014', '25P03', '25P04', '0A000', '26000', '42P
 /** PostgreSQL keeps 63 bytes of a statement's name. */
 const MAX_NAME_LENGTH = 60
 const GOOD_BYE_MS = 750
+/** So much is worth a write of its own before the turn of the event loop is over: the server begins meanwhile. */
+const EAGER_BYTES = 8 * 1024
 
 export class Connection implements Carrier {
   readonly #client: pg.Client
@@ -39,6 +41,7 @@ export class Connection implements Carrier {
   readonly #prepareFailures = new Map<string, unknown>()
   readonly #inFlight = new Set<Group>()
   #unsent: Group[] = []
+  #unsentBytes = 0
   #watch: NodeJS.Timeout | undefined
   #state: 'open' | 'retiring' | 'ended' = 'open'
 
@@ -104,17 +107,12 @@ export class Connection implements Carrier {
    * @throws the coded errors of `storeError`; ERR_STORE_TIMEOUT when the server does not answer
    */
   run(calls: readonly StatementCall[]): Promise<GroupResult> {
-    const buffers: Buffer[] = []
-    for (const [statement, values] of calls) {
-      if (this.#options.mode === 'named') {
-        this.#prepare(statement)
-        buffers.push(bindExecuteMessage(statement.name, values))
-      } else {
-        buffers.push(parseMessage('', statement.text), bindExecuteMessage('', values))
-      }
+    if (this.#options.mode === 'named') {
+      for (const [statement] of calls) this.#prepare(statement)
+      return this.#submit([groupMessage(calls)], calls)
     }
-    buffers.push(SYNC)
-    return this.#submit(buffers, calls)
+    const messages = calls.flatMap(([{ text }, values]) => [parseMessage('', text), bindMessage('', values), EXECUTE])
+    return this.#submit([...messages, SYNC], calls)
   }
 
   /** One unnamed statement with a description of its columns: for SQL that is not ours. */
@@ -155,6 +153,8 @@ export class Connection implements Carrier {
 
   send(group: Group): void {
     if (this.#unsent.push(group) === 1) setImmediate(() => this.#flush())
+    for (const buffer of group.buffers) this.#unsentBytes += buffer.length
+    if (this.#unsentBytes >= EAGER_BYTES) this.#flush()
   }
 
   settled(group: Group, reason: unknown): void {
@@ -232,7 +232,8 @@ export class Connection implements Carrier {
   #flush(): void {
     const groups = this.#unsent
     this.#unsent = []
-    if (this.#state === 'ended') return
+    this.#unsentBytes = 0
+    if (this.#state === 'ended' || groups.length === 0) return
     const buffers: Buffer[] = []
     for (const group of groups) {
       group.progress = 'sent'

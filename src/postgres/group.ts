@@ -30,6 +30,8 @@ interface DataRow {
   readonly fields: Row
 }
 
+const NO_ROWS: readonly Row[] = Object.freeze([])
+
 export class Group {
   readonly buffers: readonly Buffer[]
   readonly startedAt: number
@@ -39,7 +41,8 @@ export class Group {
   readonly name = ''
   /** Read by the driver, which would put itself here were it empty. */
   readonly callback = true
-  #rows: Row[] = []
+  /** Of the statement that answers now; most statements of a group have none. */
+  #rows: Row[] | undefined
   #results: (readonly Row[])[] = []
   #tag = ''
   #fields: readonly pg.FieldDef[] = []
@@ -72,12 +75,13 @@ export class Group {
   }
 
   handleDataRow(message: DataRow): void {
-    this.#rows.push(message.fields)
+    if (this.#rows === undefined) this.#rows = [message.fields]
+    else this.#rows.push(message.fields)
   }
 
   handleCommandComplete(message: { readonly text: string }): void {
-    this.#results.push(this.#rows)
-    this.#rows = []
+    this.#results.push(this.#rows ?? NO_ROWS)
+    this.#rows = undefined
     this.#tag = message.text
   }
 

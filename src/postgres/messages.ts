@@ -27,18 +27,22 @@ export function parseMessage(name: string, text: string): Buffer {
 
 /** Bind of the prepared statement `name` to the unnamed portal. */
 export function bindMessage(name: string, values: readonly Parameter[]): Buffer {
-  const size = bindSize(name, values)
-  const buffer = Buffer.allocUnsafe(size)
-  writeBind(buffer, size, name, values)
+  const buffer = Buffer.allocUnsafe(bindSize(name, values))
+  writeBind(buffer, 0, name, values)
   return buffer
 }
 
-/** Bind and Execute in one buffer: the hot path. */
-export function bindExecuteMessage(name: string, values: readonly Parameter[]): Buffer {
-  const size = bindSize(name, values)
-  const buffer = Buffer.allocUnsafe(size + EXECUTE.length)
-  const at = writeBind(buffer, size, name, values)
-  EXECUTE.copy(buffer, at)
+/** Bind and Execute of prepared statements, one after the other, and the Sync behind them, in one buffer: the hot path. */
+export function groupMessage(calls: readonly (readonly [{ readonly name: string }, readonly Parameter[]])[]): Buffer {
+  let size = SYNC.length
+  for (const [{ name }, values] of calls) size += bindSize(name, values) + EXECUTE.length
+  const buffer = Buffer.allocUnsafe(size)
+  let at = 0
+  for (const [{ name }, values] of calls) {
+    at = writeBind(buffer, at, name, values)
+    at += EXECUTE.copy(buffer, at)
+  }
+  SYNC.copy(buffer, at)
   return buffer
 }
 
@@ -50,8 +54,10 @@ function bindSize(name: string, values: readonly Parameter[]): number {
   return size
 }
 
-function writeBind(buffer: Buffer, size: number, name: string, values: readonly Parameter[]): number {
-  let at = writeHeader(buffer, 0x42, size)
+/** @returns where the message ends; its length is known and written then */
+function writeBind(buffer: Buffer, start: number, name: string, values: readonly Parameter[]): number {
+  buffer[start] = 0x42
+  let at = start + HEADER
   buffer[at++] = 0
   at = writeText(buffer, at, name)
   at = buffer.writeInt16BE(0, at)
@@ -65,7 +71,9 @@ function writeBind(buffer: Buffer, size: number, name: string, values: readonly 
       at += 4 + length
     }
   }
-  return buffer.writeInt16BE(0, at)
+  at = buffer.writeInt16BE(0, at)
+  buffer.writeInt32BE(at - start - 1, start + 1)
+  return at
 }
 
 function writeHeader(buffer: Buffer, type: number, size: number): number {

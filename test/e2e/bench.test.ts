@@ -29,6 +29,7 @@ interface Printed {
   readonly rows: readonly {
     readonly row: string
     readonly ratio?: number
+    readonly nodeUs?: number
     readonly p50Ms?: number
     readonly met: boolean
   }[]
@@ -44,8 +45,9 @@ for (const [family, expected] of Object.entries(ROWS)) {
       rows.map(({ row }) => row),
       expected,
     )
-    for (const { row, ratio, p50Ms, met } of rows) {
+    for (const { row, ratio, nodeUs, p50Ms, met } of rows) {
       assert.ok(Number.isFinite(ratio ?? p50Ms), `${row} has a figure`)
+      if (ratio !== undefined) assert.ok((nodeUs ?? 0) > 0, `${row} has processor time`)
       assert.equal(typeof met, 'boolean')
     }
   })

@@ -15,6 +15,7 @@ before(async () => {
 after(() => made.close())
 
 const TABLES: readonly WorkTable[] = ['inbox', 'job']
+const FIRST = '00000000-0000-0000-0000-000000000000'
 const BIND = `select set_config('pw.tenant_id', $1, true), set_config('pw.bound_at', transaction_timestamp()::text, true)`
 const BY_ID: readonly [keyof WorkStatements, readonly string[]][] = [
   ['payloads', [`'{}'`]],
@@ -42,6 +43,33 @@ test('rows named by their ids are found by the primary key, also while the table
   }
 })
 
+test('a look for work passes over tenants whose work is due later, inside the index', async () => {
+  const due = newTenantUid()
+  for (const table of TABLES) {
+    const columns = `tenant_id, id, identity_uid, handler, payload, state, run_at, keep_until`
+    const row = (tenant: string, runAt: string) =>
+      `${tenant}, gen_random_uuid(), ${tenant}, 'test', '{}', 'due', ${runAt}, now()`
+    await made.admin(`insert into pw.${table} (${columns}) select ${row('gen_random_uuid()', "now() + interval '10 minutes'")}
+      from generate_series(1, 1000)`)
+    await made.admin(`insert into pw.${table} (${columns}) values (${row(`'${due}'::uuid`, 'now()')})`)
+    const { waiting } = WORK_STATEMENTS[table]
+    assert.deepEqual(await made.database.jobs.query(waiting, [FIRST, '64']), [[due]])
+
+    const client = new pg.Client({ connectionString: made.urls.jobs })
+    await client.connect()
+    try {
+      await client.query(`prepare later as ${waiting.text}`)
+      const { rows } = await client.query(`explain (analyze, buffers) execute later ('${FIRST}', 64)`)
+      const plan = rows.map(row => row['QUERY PLAN']).join('\n')
+      assert.match(plan, /Index Cond: \(\(tenant_id > .*run_at <= now\(\)/, plan)
+      const pages = Number(/Buffers: shared hit=(\d+)/.exec(plan)?.[1])
+      assert.ok(pages < 100, `${pages} pages for one tenant with work among 1,000 with later work: ${plan}`)
+    } finally {
+      await client.end()
+    }
+  }
+})
+
 test('a heartbeat and a look for lost work wait for no row that is just being ended', async () => {
   const owner = newRowId()
   const ids = { locked: newRowId(), free: newRowId() }
@@ -50,8 +78,8 @@ test('a heartbeat and a look for lost work wait for no row that is just being en
     const tenant = newTenantUid()
     tenants.push(tenant)
     await made.admin(
-      `insert into pw.inbox (tenant_id, id, identity_uid, handler, retry_key, payload, state, lease_owner, lease_until, keep_until)
-       values ($1, $2::uuid, $1, 'test', convert_to($2::text, 'utf8'), '{}', 'running', $3, now() - interval '1 minute', now())`,
+      `insert into pw.inbox (tenant_id, id, identity_uid, handler, payload, state, lease_owner, lease_until, keep_until)
+       values ($1, $2::uuid, $1, 'test', '{}', 'running', $3, now() - interval '1 minute', now())`,
       [tenant, id, owner],
     )
   }

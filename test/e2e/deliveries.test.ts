@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { createBinder } from '../../src/core/bind.ts'
 import { currentContext } from '../../src/core/context.ts'
+import { PartywallError } from '../../src/core/errors.ts'
 import type { Delivery, WorkHandler } from '../../src/core/ports.ts'
 import type { IdentityRecord } from '../../src/core/tenant.ts'
 import { createDeadLetters } from '../../src/jobs/dead-letters.ts'
@@ -14,6 +15,7 @@ import { createInbox } from '../../src/jobs/inbox.ts'
 import { createJobs } from '../../src/jobs/jobs.ts'
 import { createScheduleFirer } from '../../src/jobs/schedules.ts'
 import { JOB_SETTINGS, type JobSettings } from '../../src/jobs/settings.ts'
+import type { BoundPool } from '../../src/postgres/database.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { newIdentityRecord } from '../support/identity.ts'
 
@@ -36,9 +38,14 @@ function newIdentity(): IdentityRecord {
   return identity
 }
 
-/** One app process: dispatcher, inbox and jobs over a pool of its own. */
-async function startProcess(handler: WorkHandler, changed: Partial<JobSettings> = {}) {
-  const own = await database.open()
+/** One app process: dispatcher, inbox and jobs over a pool of its own, which `disturb` may come between. */
+async function startProcess(
+  handler: WorkHandler,
+  changed: Partial<JobSettings> = {},
+  disturb: (app: BoundPool) => BoundPool = app => app,
+) {
+  const opened = await database.open()
+  const own = { ...opened, app: disturb(opened.app) }
   const settings = { ...JOB_SETTINGS, backoffMs: 20, pollMs: 100, ...changed }
   const registry = {
     findByUid: async (_tenant: string, uid: string) => identities.get(uid),
@@ -121,6 +128,30 @@ test('D 41: the same delivery is run once, by retry key and by token', async () 
   await process.close()
 })
 
+test('D 41: deliveries whose commit went through unseen are run at once, and once', async () => {
+  const seen: string[] = []
+  let isBroken = false
+  const breakOnce = (app: BoundPool): BoundPool => ({
+    ...app,
+    async shared(groups) {
+      const results = await app.shared(groups)
+      if (isBroken) return results
+      isBroken = true
+      throw new PartywallError('ERR_STORE_UNAVAILABLE')
+    },
+  })
+  const process = await startProcess(async work => void seen.push(nameOf(work)), {}, breakOnce)
+  const identity = newIdentity()
+  const names = ['one', 'two', 'three']
+  const accepted = await Promise.all([...names, 'one'].map(name => process.accept(identity, delivery(name))))
+  assert.ok(isBroken, 'they shared a commit')
+  assert.deepEqual(accepted.map(({ outcome }) => outcome).sort(), ['accepted', 'accepted', 'accepted', 'duplicate'])
+  // Not after the lease of a minute.
+  await process.inbox.idle(identity.tenantUid, 5000)
+  assert.deepEqual(seen.sort(), names.sort())
+  await process.close()
+})
+
 test('D 42: a delivery is acknowledged while its handler still runs, and the handler runs bound to its tenant', async () => {
   let release: () => void = ignore
   let bound = ''
@@ -164,6 +195,21 @@ test('D 44: a failing delivery is tried with back-off, ends among the dead lette
   assert.equal(await process.letters.retry(identity.tenantUid, id), true)
   await process.inbox.idle(identity.tenantUid, 5000)
   assert.deepEqual(await process.letters.list(identity.tenantUid), [])
+  await process.close()
+})
+
+test('what the acceptor knows is given to one attempt; the next one reads the row', async () => {
+  const seen: string[] = []
+  const process = await startProcess(async work => {
+    const payload = work.payload as { name: string }
+    seen.push(payload.name)
+    payload.name = 'changed by the handler'
+    if (work.attempt === 1) throw new Error('once more')
+  })
+  const identity = newIdentity()
+  await process.accept(identity, delivery('row', { value: { name: 'memory' } }))
+  await process.inbox.idle(identity.tenantUid, 5000)
+  assert.deepEqual(seen, ['memory', 'row'])
   await process.close()
 })
 

@@ -17,8 +17,8 @@ test('D 41, H 88: a delivery that got lost on the way to its process is run when
   const { id } = await app.event({ event: 'started', tenant })
 
   const [lost] = await database.admin(
-    `insert into pw.inbox (tenant_id, id, identity_uid, handler, retry_key, payload, state, lease_owner, lease_until, keep_until)
-      select tenant_id, gen_random_uuid(), identity_uid, handler, 'lost', payload, 'running', lease_owner, lease_until, keep_until
+    `insert into pw.inbox (tenant_id, id, identity_uid, handler, payload, state, lease_owner, lease_until, keep_until)
+      select tenant_id, gen_random_uuid(), identity_uid, handler, payload, 'running', lease_owner, lease_until, keep_until
         from pw.inbox where id = $1 returning id`,
     [String(id)],
   )

@@ -50,8 +50,8 @@ async function populated(name: string, retention = policy, many = 20): Promise<I
        select '${tenant}', 'store', 'many', n::text, '1' from generate_series(1, ${many}) n`,
   )
   await db.admin(
-    `insert into pw.inbox (tenant_id, id, identity_uid, handler, retry_key, payload, state, keep_until)
-       values ('${tenant}', '${uid}', '${uid}', 'h', '\\x01', '{}', 'due', now());
+    `insert into pw.inbox (tenant_id, id, identity_uid, handler, payload, state, keep_until)
+       values ('${tenant}', '${uid}', '${uid}', 'h', '{}', 'due', now());
      insert into pw.job (tenant_id, id, identity_uid, handler, payload, state) values ('${tenant}', '${uid}', '${uid}', 'h', '{}', 'due');
      insert into pw.schedule (tenant_id, name, identity_uid, cron, handler, payload, next_at)
        values ('${tenant}', 'n', '${uid}', '* * * * *', 'h', '{}', now());

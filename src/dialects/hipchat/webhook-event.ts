@@ -65,8 +65,18 @@ export interface WebhookFields {
   readonly file: HipchatFile | undefined
 }
 
+/** What bodies say that were found right: a delivery is read when it arrives, and again when its handler begins. */
+const fieldsOfBody = new WeakMap<object, WebhookFields>()
+
 /** @throws PartywallError ERR_WEBHOOK_INVALID with the path that is wrong, never its value */
 export function readWebhook(body: unknown): WebhookFields {
+  if (typeof body !== 'object' || body === null) return checkWebhook(body)
+  const fields = fieldsOfBody.get(body) ?? checkWebhook(body)
+  fieldsOfBody.set(body, fields)
+  return fields
+}
+
+function checkWebhook(body: unknown): WebhookFields {
   const read = envelope.safeParse(body)
   if (!read.success) {
     throw new PartywallError('ERR_WEBHOOK_INVALID', { details: { path: read.error.issues[0]?.path.join('.') } })

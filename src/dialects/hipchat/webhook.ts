@@ -5,7 +5,7 @@
  * needs that tenant's `webhookToken` besides.
  */
 
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import { PartywallError } from '../../core/errors.ts'
 import { type JsonBody, readJsonBody } from '../../core/json-body.ts'
 import type { Delivery } from '../../core/ports.ts'
@@ -87,8 +87,7 @@ function readParameters(query: string): { readonly name: string | undefined; rea
 function checkToken(token: string | undefined, { identity }: Principal): boolean {
   if (token === undefined) return false
   const expected = identity.secrets.get('webhookToken') ?? ''
-  const digest = (text: string) => createHash('sha256').update(text).digest()
-  const isEqual = timingSafeEqual(digest(token), digest(expected))
+  const isEqual = timingSafeEqual(sha256(token), sha256(expected))
   if (expected === '' || !isEqual) throw new PartywallError('ERR_TENANT_MISMATCH')
   return true
 }
@@ -138,14 +137,26 @@ function deliveryOf(
   body: JsonBody,
   deps: WebhookDeps,
 ): Delivery {
-  const head = JSON.stringify({ ...selection, reply: replyId, event: fields.event })
-  const sha256 = (data: string | Buffer) => createHash('sha256').update(data).digest()
+  const { names, listeners, pattern } = selection
+  const head = {
+    names,
+    listeners,
+    event: fields.event,
+    ...(pattern === undefined ? {} : { pattern }),
+    ...(replyId === undefined ? {} : { reply: replyId }),
+  }
+  const { tokenId } = principal
   return {
     handler: deps.webhookHandler,
     // The body goes on as the host wrote it, inside the envelope.
-    payload: `${head.slice(0, -1)},"body":${body.text}}`,
-    retryKey: principal.tokenId === undefined ? sha256(body.bytes) : sha256(`jti ${principal.tokenId}`),
-    replayKey: sha256(principal.token),
+    payload: `${JSON.stringify(head).slice(0, -1)},"body":${body.text}}`,
+    value: { ...head, body: body.value },
+    // The same token has the same id: where there is one, it also stands for the token.
+    ...(tokenId === undefined
+      ? { retryKey: sha256(body.bytes), replayKey: sha256(principal.token) }
+      : { retryKey: sha256(`jti ${tokenId}`) }),
     replayUntil: (principal.expiresAt + LEEWAY_SECONDS) * 1000,
   }
 }
+
+const sha256 = (data: string | Buffer): Buffer => hash('sha256', data, 'buffer')

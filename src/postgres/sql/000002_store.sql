@@ -1,10 +1,13 @@
 -- The key-value rows behind tenantStore and its sister spaces.
 
+-- A domain and not a check of the table, which every statement would read anew from the catalog, also one that keeps the key.
+create domain pw.kv_key as text collate "C" check (octet_length(value) between 1 and 1024);
+
 create table pw.kv (
   tenant_id  uuid not null,
   space      text collate "C" not null,
   scope      text collate "C" not null,
-  key        text collate "C" not null check (octet_length(key) between 1 and 1024),
+  key        pw.kv_key not null,
   -- json, not jsonb: the text exactly as JSON.stringify made it.
   value      json not null,
   version    bigint not null default 1,

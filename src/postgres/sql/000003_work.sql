@@ -1,15 +1,19 @@
 -- Deliveries and jobs: rows under the wall are their own queue. pw_app inserts and finishes them in bound transactions;
 -- pw_jobs claims by columns and never sees a payload.
 
+-- A domain for the reason of pw.kv_key; text, since the equality of enums is not leakproof.
+create domain pw.work_state as text collate "C" check (value in ('due', 'running', 'done', 'dead'));
+
+-- The id of a delivery is made of its identity and of what names it over the host's retries: the primary key alone keeps
+-- it from being accepted twice. `replay_key` does where that name is not the token's own.
 create table pw.inbox (
   tenant_id    uuid not null,
   id           uuid not null,
   identity_uid uuid not null,
   handler      text collate "C" not null,
-  retry_key    bytea not null,
   replay_key   bytea,
   payload      json not null,
-  state        text collate "C" not null check (state in ('due', 'running', 'done', 'dead')),
+  state        pw.work_state not null,
   run_at       timestamptz not null default now(),
   attempts     int not null default 0,
   lease_owner  uuid,
@@ -17,10 +21,9 @@ create table pw.inbox (
   last_error   text,
   received_at  timestamptz not null default now(),
   finished_at  timestamptz,
-  keep_until   timestamptz not null,
-  constraint inbox_retry unique (tenant_id, identity_uid, retry_key),
-  constraint inbox_replay unique (tenant_id, identity_uid, replay_key)
+  keep_until   timestamptz not null
 );
+create unique index inbox_replay on pw.inbox (tenant_id, identity_uid, replay_key) where replay_key is not null;
 -- After the others: while the table is empty all indexes cost the planner the same, it takes the newest, and keeps that plan.
 alter table pw.inbox add primary key (tenant_id, id);
 create index inbox_due on pw.inbox (tenant_id, run_at) where state = 'due';
@@ -34,7 +37,7 @@ create table pw.job (
   handler      text collate "C" not null,
   key          text collate "C",
   payload      json not null,
-  state        text collate "C" not null check (state in ('due', 'running', 'done', 'dead')),
+  state        pw.work_state not null,
   run_at       timestamptz not null default now(),
   attempts     int not null default 0,
   max_attempts int not null default 8,
