@@ -1,4 +1,4 @@
-/** A glance's content (protocol A7): what authors say, and the one form of it on the wire, for queries and pushes alike. */
+/** What a glance shows (protocol A7): what authors say, and the one form of it on the wire, for queries and pushes alike. */
 
 import * as z from 'zod'
 import type { JsonValue } from '../../core/tenant.ts'
@@ -37,7 +37,7 @@ const icon = iconShape({
     return text
   },
 })
-const shape: z.ZodType<GlanceContent> = z.strictObject({
+export const glanceContentShape: z.ZodType<GlanceContent> = z.strictObject({
   label: z.preprocess(
     value => (typeof value === 'string' ? { type: 'html', value } : value),
     z.strictObject({ type: z.literal('html'), value: z.string().min(1) }),
@@ -61,7 +61,7 @@ const shape: z.ZodType<GlanceContent> = z.strictObject({
  * @example glanceContent({ label: '<b>5</b> open', status: { type: 'lozenge', value: { label: 'LATE', type: 'error' } } })
  */
 export function glanceContent(input: GlanceInput): GlanceContent {
-  const read = shape.safeParse(input)
+  const read = glanceContentShape.safeParse(input)
   if (read.success) return read.data
   const { path, message } = firstIssue('', read.error)
   throw new TypeError(`the content of a glance, ${path || 'whole'}: ${message}`)

@@ -6,13 +6,14 @@
 import type * as z from 'zod'
 import { PartywallError } from '../../../core/errors.ts'
 import type { JsonValue } from '../../../core/tenant.ts'
+import { firstIssue } from '../builder/parse.ts'
 
 /** @throws PartywallError ERR_CALL_INVALID with `details.field` */
 export function checkFields<T>(shape: z.ZodType<T>, value: unknown, subject: string): T {
   const checked = shape.safeParse(value)
   if (checked.success) return checked.data
-  const { field, reason } = firstIssue(checked.error)
-  throw invalidField(field, reason, subject)
+  const { path, message } = firstIssue('', checked.error)
+  throw invalidField(path, message, subject)
 }
 
 export function invalidField(field: string, reason: string, subject: string): PartywallError {
@@ -24,13 +25,9 @@ export function invalidField(field: string, reason: string, subject: string): Pa
 export function checkAnswer<T>(shape: z.ZodType<T>, answer: JsonValue): T {
   const checked = shape.safeParse(answer)
   if (checked.success) return checked.data
-  const { field, reason } = firstIssue(checked.error)
+  const { path, message } = firstIssue('', checked.error)
   throw new PartywallError('ERR_HOST_RESPONSE', {
-    message: `the host's answer is not what this call gives: ${field === '' ? '' : `${field}: `}${reason}`,
-    details: { field },
+    message: `the host's answer is not what this call gives: ${path === '' ? '' : `${path}: `}${message}`,
+    details: { field: path },
   })
-}
-
-function firstIssue({ issues: [issue] }: z.ZodError): { readonly field: string; readonly reason: string } {
-  return { field: issue?.path.join('.') ?? '', reason: issue?.message ?? 'not valid' }
 }

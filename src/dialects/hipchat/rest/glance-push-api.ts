@@ -1,8 +1,13 @@
-/** Glances pushed to all who see them, without waiting for the next query (protocol A7). */
+/**
+ * Glances pushed to all who see them, without waiting for the next query (protocol A7). What a glance shows is checked before
+ * anything leaves: ERR_CALL_INVALID names the field.
+ */
 
-import { type GlanceInput, glanceContent } from '../glance-content.ts'
+import * as z from 'zod'
+import { type GlanceInput, glanceContentShape } from '../glance-content.ts'
 import { exactJson, type HostContent } from '../host-api.ts'
 import { type RoomRef, segment } from './address.ts'
+import { checkFields } from './check.ts'
 import type { Operations } from './operations.ts'
 
 /** The body of the API, or pairs of a glance's key and its content. */
@@ -34,8 +39,9 @@ export const createRoomGlancePushApi = ({ change }: Operations): RoomGlancePushA
     change('POST', 'view_room', `/addon/ui/room/${segment(roomId)}`, { content: contentOf(update) }),
 })
 
-/** @throws TypeError naming the field, before anything leaves */
+const updateShape = z.array(z.looseObject({ key: z.string().min(1), content: glanceContentShape }))
+
 function contentOf(update: GlanceUpdate): HostContent {
-  const pairs = 'glance' in update ? update.glance.map(({ key, content }) => [key, content] as const) : update
-  return exactJson({ glance: pairs.map(([key, content]) => ({ key, content: glanceContent(content) })) })
+  const glances = 'glance' in update ? update.glance : update.map(([key, content]) => ({ key, content }))
+  return exactJson({ glance: checkFields(updateShape, glances, 'the glances') })
 }

@@ -51,7 +51,7 @@ const WRONG: readonly (readonly [field: string, message: unknown, options: objec
   ['card.title', 'Hi', { card: { ...CARD, title: undefined } }],
   ['card.format', 'Hi', { card: { ...CARD, format: 'large' } }],
   ['card.thumbnail.url', 'Hi', { card: { ...CARD, thumbnail: {} } }],
-  ['card.attributes.0.value.label', 'Hi', { card: { ...CARD, attributes: [{ value: {} }] } }],
+  ['card.attributes[0].value.label', 'Hi', { card: { ...CARD, attributes: [{ value: {} }] } }],
 ]
 
 for (const [field, message, options] of WRONG) {

@@ -78,5 +78,5 @@ test('a page that this client did not give is refused: nobody knows its scope', 
 
 test('an answer that is no list of such items is the host’s fault, named by its field', async () => {
   const { collect } = await listed({ '/room': { items: [{ id: 'one', name: 'x' }] } })
-  await assert.rejects(collect(), { code: 'ERR_HOST_RESPONSE', details: { field: 'items.0.id' } })
+  await assert.rejects(collect(), { code: 'ERR_HOST_RESPONSE', details: { field: 'items[0].id' } })
 })
