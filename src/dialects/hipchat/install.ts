@@ -22,6 +22,7 @@ import { checkHostUrl } from './host-address.ts'
 import type { LifecycleDeps } from './lifecycle.ts'
 import { identityKey } from './principal.ts'
 import { attributesOf, type HipchatAttributes, type TenantLinks } from './tenant.ts'
+import { forgetTenantWebhooks } from './tenant-webhooks.ts'
 import { askForToken } from './token-endpoint.ts'
 
 const installShape = z.object({
@@ -170,6 +171,7 @@ async function commit(
 ): Promise<void> {
   const result = await deps.registry.apply(change)
   if (result.outcome === 'stale') throw new PartywallError('ERR_LIFECYCLE_STALE')
+  if (result.outcome === 'restored' && result.identity !== undefined) await forgetTenantWebhooks(result.identity, deps)
   await announceInstall(result, before, arrival, deps)
   await result.settled()
 }
