@@ -97,10 +97,7 @@ test('every documented way to name a webhook registers it, once, and it is heard
 test('of registrations at the same time one remains', async () => {
   const { room, webhooks } = await place('Racing')
   const added = await webhooks(({ add }) => Promise.all(Array.from({ length: 5 }, () => add('room_enter'))))
-  assert.deepEqual(
-    new Set(added.map(one => one.id)),
-    new Set(room.webhooks.keys()),
-  )
+  assert.deepEqual(new Set(added.map(one => one.id)), new Set(room.webhooks.keys()))
   assert.equal(room.webhooks.size, 1)
 })
 
