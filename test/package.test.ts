@@ -110,7 +110,14 @@ test('the command line of the package runs', async () => {
 
 test('the types resolve for a program of plain tsc, and keep their promises; so does the code of the guides', async () => {
   await cp(path.join(root, 'test/types'), path.join(folder, 'app/types'), { recursive: true })
-  for (const guide of ['getting-started', 'storage', 'deliveries-and-jobs', 'your-own-tables', 'operating']) {
+  for (const guide of [
+    'getting-started',
+    'storage',
+    'deliveries-and-jobs',
+    'your-own-tables',
+    'operating',
+    'importing-old-data',
+  ]) {
     await mkdir(path.join(folder, 'app', guide))
     for (const [name, code] of guideFiles(guide)) {
       if (name.endsWith('.ts')) await writeFile(path.join(folder, 'app', guide, name), code)

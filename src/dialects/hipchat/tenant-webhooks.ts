@@ -8,7 +8,7 @@
 import * as z from 'zod'
 import type { TenantContext } from '../../core/context.ts'
 import { isPartywallError, PartywallError } from '../../core/errors.ts'
-import type { IdentityRecord, JsonObject, JsonValue } from '../../core/tenant.ts'
+import type { IdentityRecord, JsonObject } from '../../core/tenant.ts'
 import { urlOf } from './descriptor.ts'
 import type { LifecycleDeps } from './lifecycle.ts'
 import { compilePattern } from './pattern.ts'
