@@ -14,18 +14,10 @@ import { memoryStoreSource } from 'partywall/hipchat'
 import { type HipchatHost, type HostRoom, type HostUser, type Installation, startHipchatHost } from 'partywall/host'
 import { migrateApp } from '../src/postgres/migrate-app.ts'
 import { createTestDatabase, type TestDatabase } from './support/database.ts'
-import { guideFiles, root } from './support/documents.ts'
+import { GUIDES, guideFiles, root } from './support/documents.ts'
 import { dumpOf, startOldAddon } from './support/old-addon.ts'
 import { eventually } from './support/processes.ts'
 
-const GUIDES = [
-  'getting-started',
-  'storage',
-  'deliveries-and-jobs',
-  'your-own-tables',
-  'operating',
-  'importing-old-data',
-]
 const keys = `guides:${randomBytes(32).toString('base64')}`
 
 let folder: string

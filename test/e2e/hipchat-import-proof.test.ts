@@ -1,6 +1,7 @@
 // An import trusts no record: installations are proved, every key goes to the tenant that owns it, what is newer here stays.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { importHipchatStore, memoryStoreSource } from 'partywall/hipchat'
 import { FAULTS } from 'partywall/host'
 import { rejection } from '../support/errors.ts'
 import { type ImportWorld, onlyTenant, startImportWorld } from '../support/import-world.ts'
@@ -125,4 +126,52 @@ test('only the scope that is asked for is read', async () => {
   }
   assert.equal(onlyTenant(await world.run(dump, { scope: 'two' })).stored, 1)
   assert.deepEqual(await world.allOf(record), { a: 'of the scoped one' })
+})
+
+test('a tenant that ends while its data is moved gets no more of it; an update meanwhile is no end', async () => {
+  const [updated, ended] = [await world.oldTenant('Updated'), await world.oldTenant('Ended')]
+  const many = Object.fromEntries(Array.from({ length: 600 }, (_, index) => [`data:k${index}`, index]))
+  const dump = { ...dumpOf(ended.record, many), ...dumpOf(updated.record, many) }
+  const source = memoryStoreSource(dump)
+  let pages = 0
+  const interrupted = {
+    ...source,
+    async *keys(prefix: string) {
+      for await (const page of source.keys(prefix)) {
+        pages += 1
+        // Three pages find the records; then one page has been moved.
+        if (pages === 5) await changeBoth()
+        yield page
+      }
+    },
+  }
+  const report = await importHipchatStore(world.running.built, interrupted)
+  const of = ({ record }: typeof ended) => report.tenants.find(({ id }) => id === record.id)
+  assert.deepEqual([of(ended)?.outcome, of(ended)?.stored], ['ended', 499])
+  assert.deepEqual([of(updated)?.outcome, of(updated)?.stored], ['created', 600])
+  assert.equal(await world.as(updated.record, async ({ tenant }) => tenant.secret), 'rotated-by-the-host')
+
+  async function changeBoth(): Promise<void> {
+    await ended.installation.uninstall({ tellAddon: false })
+    const removed = await fetch(`${world.running.url}/addon/installable/${ended.record.id}`, { method: 'DELETE' })
+    assert.equal(removed.status, 204)
+    await installAnew()
+  }
+  async function installAnew(): Promise<void> {
+    const { id, group, room, links } = updated.record
+    updated.installation.offerSecret('rotated-by-the-host')
+    const body = {
+      oauthId: id,
+      oauthSecret: 'rotated-by-the-host',
+      groupId: group,
+      roomId: room,
+      capabilitiesUrl: links.capabilities,
+    }
+    const made = await fetch(`${world.running.url}/addon/installable`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    assert.equal(made.status, 204)
+  }
 })

@@ -30,7 +30,7 @@ export interface ImportedInstallation {
    * here, and the host honours it · `checked`: a dry run.
    */
   readonly outcome: 'present' | 'created' | 'restored' | 'checked'
-  /** Runs bound to the tenant. @throws PartywallError ERR_TENANT_DISABLED after a dry run of what is not installed */
+  /** Runs bound to the tenant. @throws PartywallError ERR_TENANT_DISABLED when it has ended, or was only checked */
   run<T>(work: (stores: ImportStores) => Promise<T>): Promise<T>
 }
 
@@ -78,14 +78,18 @@ export async function importInstallation(
 
 function imported(
   outcome: ImportedInstallation['outcome'],
-  identity: IdentityRecord | undefined,
+  opened: IdentityRecord | undefined,
   deps: LifecycleDeps,
 ): ImportedInstallation {
   return {
     outcome,
     async run(work) {
-      if (identity === undefined) throw new PartywallError('ERR_TENANT_DISABLED')
-      return deps.binder.run(identity, context =>
+      // Looked up anew: an import may outlast an update of the installation, but not its end.
+      const current = opened && (await deps.registry.find(identityKey(deps.settings, opened.externalId)))
+      if (current === undefined || current.tenantUid !== opened?.tenantUid) {
+        throw new PartywallError('ERR_TENANT_DISABLED')
+      }
+      return deps.binder.run(current, context =>
         work({
           data: deps.storeOf(context, 'store'),
           webhooks: deps.storeOf(context, 'webhook'),

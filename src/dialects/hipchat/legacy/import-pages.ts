@@ -61,10 +61,15 @@ export async function movePage(page: readonly string[], run: ImportRun): Promise
 async function moveEntries(tenant: OpenTenant, entries: readonly Entry[], run: ImportRun): Promise<void> {
   const { installation, report } = tenant
   const moveAll = (stores?: ImportStores) => settled(entries.map(entry => moveEntry(tenant, entry, stores, run)))
+  if (run.options.dryRun === true) await moveAll()
+  else await whileInstalled(report, () => installation.run(moveAll))
+}
+
+/** A tenant that ends meanwhile ends its own part of the import. */
+export async function whileInstalled(report: TenantReport, work: () => Promise<unknown>): Promise<void> {
   if (report.outcome === 'ended') return
-  if (run.options.dryRun === true) return moveAll()
   try {
-    await installation.run(moveAll)
+    await work()
   } catch (error) {
     const hasEnded = isPartywallError(error, 'ERR_TENANT_REVOKED') || isPartywallError(error, 'ERR_TENANT_DISABLED')
     if (!hasEnded) throw error

@@ -7,7 +7,7 @@
 
 import { isPartywallError } from '../../../core/errors.ts'
 import type { ImportedInstallation, ImportInstallationOptions } from './import-installation.ts'
-import { type ImportRun, inChunks, movePage, type OpenTenant } from './import-pages.ts'
+import { type ImportRun, inChunks, movePage, type OpenTenant, whileInstalled } from './import-pages.ts'
 import { createTally, type HipchatImportReport, newTenantReport } from './import-report.ts'
 import { isAboutTheStore, type KeyMapping } from './import-values.ts'
 import {
@@ -129,7 +129,6 @@ const isDone = async ({ outcome, run }: ImportedInstallation): Promise<boolean> 
   outcome === 'present' && (await run(({ notes }) => notes.get(DONE_NOTE))) !== undefined
 
 async function finish({ report, installation }: OpenTenant): Promise<void> {
-  if (report.outcome === 'ended') return
   const { stored, kept, refused } = report
-  await installation.run(({ notes }) => notes.set(DONE_NOTE, { stored, kept, refused }))
+  await whileInstalled(report, () => installation.run(({ notes }) => notes.set(DONE_NOTE, { stored, kept, refused })))
 }
