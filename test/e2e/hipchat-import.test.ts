@@ -39,6 +39,8 @@ test('a tenant of the old store goes on with its data, its room and its credenti
     await roomClient?.sendNotification('moved in')
   })
   assert.ok(room.history.some(item => item.message === 'moved in'))
+  const { app } = world.running
+  await app.runAs({ dialect: 'hipchat', id: record.id }, ({ tenantUid }) => app.deliveries.idle(tenantUid, 10_000))
   assert.deepEqual(world.installed, [], 'nobody has installed anything')
 })
 
