@@ -29,6 +29,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   testing: { values: ['index', 'host', 'core/errors'], types: ['core', 'postgres', 'http'] },
   cli: { values: ['index', 'postgres', 'core'] },
   configuration: { values: ['core', 'http', 'jobs', 'postgres'] },
+  hipchat: { values: ['dialects/hipchat'] },
   // The composition root and the public entry see everything.
   app: { values: ['*'] },
   index: { values: ['*'] },

@@ -10,13 +10,14 @@ import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { inspect, promisify } from 'node:util'
 import { type App, createApp, type HipchatApp, type Listening, listen } from 'partywall'
+import { memoryStoreSource } from 'partywall/hipchat'
 import { type HipchatHost, type HostRoom, type HostUser, type Installation, startHipchatHost } from 'partywall/host'
 import { migrateApp } from '../src/postgres/migrate-app.ts'
 import { createTestDatabase, type TestDatabase } from './support/database.ts'
-import { guideFiles, root } from './support/documents.ts'
+import { GUIDES, guideFiles, root } from './support/documents.ts'
+import { dumpOf, startOldAddon } from './support/old-addon.ts'
 import { eventually } from './support/processes.ts'
 
-const GUIDES = ['getting-started', 'frameworks', 'storage', 'deliveries-and-jobs', 'your-own-tables', 'operating']
 const keys = `guides:${randomBytes(32).toString('base64')}`
 
 let folder: string
@@ -176,6 +177,28 @@ test('operating: suspend, resume, health and shutdown do what they say', async (
     for (const signal of ['SIGTERM', 'SIGINT'])
       process.removeListener(signal, process.listeners(signal as 'SIGTERM').at(-1) as never)
   })
+})
+
+test('importing old data: the script says what could not be moved, moves the rest and reports', async () => {
+  const { moveIn } = await load('importing-old-data', 'import.ts')
+  const old = await startOldAddon()
+  await withWorld(async ({ app, host }) => {
+    const { record } = await old.install(host, host.createGroup({ name: 'Old' }), 'Old room')
+    const addon = app.hipchat({ name: 'Guide', scopes: ['send_notification'] })
+    const dump = dumpOf(record, { 'data:greeting': 'Hello', 'data:': 'no name' })
+    const said: string[] = []
+    await captured(said, () => moveIn(addon, memoryStoreSource(dump)))
+    assert.deepEqual(said, [
+      `cannot be moved: ${record.id} data: ERR_KEY_INVALID`,
+      '1 tenants, 3 keys',
+      `${record.id} created 1 `,
+    ])
+    const greeting = await app.runAs({ dialect: 'hipchat', id: record.id }, context =>
+      addon.services(context).tenantStore.get('greeting'),
+    )
+    assert.equal(greeting, 'Hello')
+  })
+  await old.close()
 })
 
 interface World {

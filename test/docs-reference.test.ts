@@ -1,6 +1,7 @@
 // The reference names what the sources have: options, environment variables, defaults, exports.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { OLD_DEFAULTS, OLD_STORES } from '../src/dialects/hipchat/legacy/environment.ts'
 import { DEFAULT_FLOOD_SETTINGS } from '../src/http/flood-gate.ts'
 import { DEFAULT_TENANT_LIMITS } from '../src/http/limits.ts'
 import { JOB_SETTINGS } from '../src/jobs/settings.ts'
@@ -15,7 +16,8 @@ import {
   titlesOf,
 } from './support/documents.ts'
 
-const configuration = codeRows(read('docs/reference/configuration.md'))
+const [ownNames = '', oldNames = ''] = read('docs/reference/configuration.md').split('## Names of the old libraries')
+const configuration = codeRows(ownNames)
 const documented = configuration.map(([name = '']) => codeSpans(name)).flatMap(spansOfRow)
 
 test('the table of the configuration has every option of createApp and listen, and no other', () => {
@@ -47,6 +49,17 @@ test('the table of the configuration tells the true defaults', () => {
       const row = configuration.find(([cell]) => cell === `\`${group}.${name}\``)
       assert.equal(row?.[1], value.toLocaleString('en-US'), `${group}.${name}`)
     }
+  }
+})
+
+test('the table of the old names has every name with a meaning, and its true default', () => {
+  const rows = new Map(codeRows(oldNames).map(([name = '', value = '']) => [codeSpans(name)[0], value]))
+  assert.deepEqual(
+    [...rows.keys()].sort(),
+    ['HOSTNAME', 'HOSTS', ...Object.keys({ ...OLD_DEFAULTS, ...OLD_STORES })].sort(),
+  )
+  for (const [name, value] of Object.entries({ ...OLD_DEFAULTS, ...OLD_STORES })) {
+    assert.equal(rows.get(name)?.replaceAll('`', ''), String(value), name)
   }
 })
 

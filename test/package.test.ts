@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
-import { guideFiles, read, root } from './support/documents.ts'
+import { GUIDES, guideFiles, read, root } from './support/documents.ts'
 
 const run = promisify(execFile)
 const manifest = JSON.parse(read('package.json'))
@@ -110,14 +110,7 @@ test('the command line of the package runs', async () => {
 
 test('the types resolve for a program of plain tsc, and keep their promises; so does the code of the guides', async () => {
   await cp(path.join(root, 'test/types'), path.join(folder, 'app/types'), { recursive: true })
-  for (const guide of [
-    'getting-started',
-    'frameworks',
-    'storage',
-    'deliveries-and-jobs',
-    'your-own-tables',
-    'operating',
-  ]) {
+  for (const guide of GUIDES) {
     await mkdir(path.join(folder, 'app', guide))
     for (const [name, code] of guideFiles(guide)) {
       if (name.endsWith('.ts')) await writeFile(path.join(folder, 'app', guide, name), code)

@@ -61,6 +61,7 @@ export const ERRORS = define({
   },
   ERR_UNINSTALL_REFUSED: { status: 403, fault: 'caller', message: 'The host still honours this installation.' },
   ERR_INSTALLATION_UNKNOWN: { status: 404, fault: 'caller', message: 'No such installation.' },
+  ERR_IMPORT_SOURCE: { status: 503, fault: 'host', message: 'The store to import from cannot be read.' },
   ERR_LIFECYCLE_STALE: { status: 409, fault: 'caller', message: 'A newer event has been accepted already.' },
   ERR_TENANT_HELD: {
     status: 503,

@@ -40,6 +40,17 @@ export const titlesOf = (file: string): string[] =>
     match => match[2] ?? '',
   )
 
+/** Guides whose code is run and typed by the tests. */
+export const GUIDES = [
+  'getting-started',
+  'frameworks',
+  'storage',
+  'deliveries-and-jobs',
+  'your-own-tables',
+  'operating',
+  'importing-old-data',
+]
+
 /** Code blocks of the guides that name their file in the first line: `// addon.ts`, `-- migrations/000001_notes.sql`. */
 export function guideFiles(guide: string): ReadonlyMap<string, string> {
   const blocks = read(`docs/guide/${guide}.md`).matchAll(/```(?:ts|sql)\n((?:\/\/|--) (\S+)\n.*?)```/gs)

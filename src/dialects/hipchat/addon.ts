@@ -27,6 +27,12 @@ import {
 } from './handler-context.ts'
 import { handleInstall } from './install.ts'
 import { type InstallUrlOptions, installUrl } from './install-url.ts'
+import {
+  type ImportedInstallation,
+  type ImportInstallationOptions,
+  importInstallation,
+} from './legacy/import-installation.ts'
+import type { OldTenant } from './legacy/old-store.ts'
 import type { HipchatAddonOptions } from './options.ts'
 import { guardRequest, type PageHandler, type PageOptions, type PublicPageHandler, pageRoute } from './pages.ts'
 import { handleUninstall } from './uninstall.ts'
@@ -71,6 +77,8 @@ export interface HipchatAddon extends WebhookBuilder<HipchatAddon>, CapabilityBu
    * @throws TypeError for a context of another add-on or dialect
    */
   services(context: TenantContext): TenantServices
+  /** For `importHipchatStore` of `partywall/hipchat`: installs the tenant of an old record, as an operator's act. */
+  importInstallation(old: OldTenant, options?: ImportInstallationOptions): Promise<ImportedInstallation>
   /** For adapters: proves the tenant of a request of the app's own routes. */
   guard(): Guard<HipchatRequestServices>
   /** No builder call after this. The first request does the same. */
@@ -159,6 +167,7 @@ export function createHipchatAddon(options: HipchatAddonOptions, ports: DialectD
         throw new TypeError(`this context belongs to ${dialect} ${app}`)
       return createServices(context, undefined, deps)
     },
+    importInstallation: (old, options) => importInstallation(old, options, deps),
     guard: () => view => {
       seal.close()
       return guardRequest(view, deps)

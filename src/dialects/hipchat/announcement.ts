@@ -15,6 +15,8 @@ export interface Arrival {
   readonly origin?: string
   /** As whoever began the install gave it to the host. */
   readonly relayState?: string
+  /** Moved here from an old store: nobody has installed anything, and no listener hears of it. */
+  readonly isImport?: boolean
 }
 
 /** For listeners: what has happened to the installation. */

@@ -33,14 +33,27 @@ export async function fetchCapabilities(
   const { links, capabilities } = read.data
   if (links.self !== text) throw invalid('links.self')
   const provider = capabilities.hipchatApiProvider?.url
-  const api = sameOrigin(links.api ?? provider, url, 'links.api')
   if (provider !== undefined) sameOrigin(provider, url, 'hipchatApiProvider.url')
+  const { tokenUrl } = capabilities.oauth2Provider
+  return checkLinks({ api: links.api ?? provider, base: links.homepage, token: tokenUrl }, url, text)
+}
+
+/**
+ * The addresses of a document, if all of them lie on the origin it came from.
+ * @throws PartywallError ERR_INSTALL_DOCUMENT_INVALID
+ */
+export function checkLinks(
+  links: { readonly api: string | undefined; readonly base: string; readonly token: string },
+  url: URL,
+  text: string,
+): TenantLinks {
+  const api = sameOrigin(links.api, url, 'links.api')
   if (api.search !== '' || api.hash !== '') throw invalid('links.api')
   return {
     capabilities: text,
-    base: withoutSlash(sameOrigin(links.homepage, url, 'links.homepage').href),
+    base: withoutSlash(sameOrigin(links.base, url, 'links.homepage').href),
     api: withoutSlash(api.href),
-    token: sameOrigin(capabilities.oauth2Provider.tokenUrl, url, 'oauth2Provider.tokenUrl').href,
+    token: sameOrigin(links.token, url, 'oauth2Provider.tokenUrl').href,
   }
 }
 

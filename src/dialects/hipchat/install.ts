@@ -10,7 +10,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import * as z from 'zod'
 import { isPartywallError, PartywallError } from '../../core/errors.ts'
 import { readJsonBody } from '../../core/json-body.ts'
-import type { TenantChange } from '../../core/ports.ts'
+import type { ChangeResult, TenantChange } from '../../core/ports.ts'
 import type { IdentityRecord, JsonObject } from '../../core/tenant.ts'
 import type { Answer, RoutedRequest } from '../../http/view.ts'
 import { hs256Key } from '../../wire/jws.ts'
@@ -22,6 +22,7 @@ import { checkHostUrl } from './host-address.ts'
 import type { LifecycleDeps } from './lifecycle.ts'
 import { identityKey } from './principal.ts'
 import { attributesOf, type HipchatAttributes, type TenantLinks } from './tenant.ts'
+import { forgetTenantWebhooks } from './tenant-webhooks.ts'
 import { askForToken } from './token-endpoint.ts'
 
 const installShape = z.object({
@@ -41,10 +42,10 @@ const installShape = z.object({
   groupId: z.int(),
   roomId: z.int().nullish(),
 })
-type Installable = z.output<typeof installShape>
+export type Installable = z.output<typeof installShape>
 
 /** What the host has confirmed. */
-interface Proof {
+export interface Proof {
   readonly body: Installable
   readonly host: string
   readonly links: TenantLinks
@@ -65,11 +66,20 @@ export async function handleInstall({ view }: RoutedRequest, deps: LifecycleDeps
  * Proves an installation and stores it.
  * @param value  the installation document, as it came
  * @returns the `oauthId`, once the change is durable and no process accepts the state before it
- * @throws PartywallError ERR_INSTALL_INVALID, ERR_INSTALL_HOST_REFUSED, ERR_INSTALL_DOCUMENT_INVALID, ERR_INSTALL_TOKEN_REFUSED,
- *   ERR_INSTALL_GROUP_MISMATCH, ERR_INSTALL_CONFLICT; 503 when host or store cannot be reached
+ * @throws PartywallError ERR_INSTALL_INVALID, and what `proveAndStore` throws
  */
 export async function install(value: unknown, deps: LifecycleDeps, arrival: Arrival = {}): Promise<string> {
   const body = readInstallable(value)
+  await proveAndStore(body, deps, arrival)
+  return body.oauthId
+}
+
+/**
+ * The same for a document that has been read.
+ * @throws PartywallError ERR_INSTALL_HOST_REFUSED, ERR_INSTALL_DOCUMENT_INVALID, ERR_INSTALL_TOKEN_REFUSED,
+ *   ERR_INSTALL_GROUP_MISMATCH, ERR_INSTALL_CONFLICT; 503 when host or store cannot be reached
+ */
+export async function proveAndStore(body: Installable, deps: LifecycleDeps, arrival: Arrival): Promise<ChangeResult> {
   const url = checkHostUrl(body.capabilitiesUrl, 'capabilitiesUrl', deps.settings)
   checkOrigin(url, arrival)
   const key = identityKey(deps.settings, body.oauthId)
@@ -81,8 +91,7 @@ export async function install(value: unknown, deps: LifecycleDeps, arrival: Arri
     // Asked again in each round: of two secrets that were both honoured a moment ago, the host honours one.
     await confirm(proof, present, deps)
     try {
-      await commit(changeOf(proof, present, deps), present, arrival, deps)
-      return body.oauthId
+      return await commit(changeOf(proof, present, deps, arrival), present, arrival, deps)
     } catch (error) {
       if (!isPartywallError(error, 'ERR_INSTALL_CONFLICT') || tries === MAX_TRIES) throw error
       const now = await deps.registry.findFresh(key)
@@ -99,14 +108,15 @@ function checkOrigin(url: URL, { origin }: Arrival): void {
   throw new PartywallError('ERR_INSTALL_HOST_REFUSED', { details: { host: url.host, servedBy: origin } })
 }
 
-function readInstallable(value: unknown): Installable {
+/** @throws PartywallError ERR_INSTALL_INVALID with the path that is wrong, never its value */
+export function readInstallable(value: unknown): Installable {
   const read = installShape.safeParse(value)
   if (read.success) return read.data
   throw new PartywallError('ERR_INSTALL_INVALID', { details: { path: read.error.issues[0]?.path.join('.') } })
 }
 
-/** An identity stays with the host, and the document, that installed it first. */
-function checkBinding(present: IdentityRecord | undefined, body: Installable, host: string): void {
+/** An identity stays with the host, and the document, that installed it first. @throws PartywallError ERR_INSTALL_CONFLICT */
+export function checkBinding(present: IdentityRecord | undefined, body: Installable, host: string): void {
   if (present === undefined) return
   const isBound = present.host === host && attributesOf(present).links.capabilities === body.capabilitiesUrl
   if (!isBound) throw new PartywallError('ERR_INSTALL_CONFLICT', { details: { host, boundHost: present.host } })
@@ -139,7 +149,13 @@ function checkGroup({ groupId }: Installable, { facts }: GrantedToken): void {
   throw new PartywallError('ERR_INSTALL_GROUP_MISMATCH')
 }
 
-function changeOf(proof: Proof, present: IdentityRecord | undefined, deps: LifecycleDeps): TenantChange {
+/** The change that makes an installation what `proof` says, if the identity is still what it was. */
+export function changeOf(
+  proof: Proof,
+  present: IdentityRecord | undefined,
+  deps: LifecycleDeps,
+  { isImport = false }: Arrival,
+): TenantChange {
   const { body, host, links } = proof
   const attributes: HipchatAttributes = {
     group: body.groupId,
@@ -152,7 +168,7 @@ function changeOf(proof: Proof, present: IdentityRecord | undefined, deps: Lifec
     key: identityKey(deps.settings, body.oauthId),
     at: deps.clock.now(),
     isOrderedByArrival: true,
-    reason: present === undefined ? 'install' : 'update',
+    reason: isImport ? 'import' : reasonOf(present),
     host,
     secrets: { secret: body.oauthSecret },
     initialSecrets: { webhookToken: deps.random.bytes(16).toString('base64url') },
@@ -162,16 +178,20 @@ function changeOf(proof: Proof, present: IdentityRecord | undefined, deps: Lifec
   }
 }
 
+const reasonOf = (present: IdentityRecord | undefined) => (present === undefined ? 'install' : 'update')
+
 async function commit(
   change: TenantChange,
   before: IdentityRecord | undefined,
   arrival: Arrival,
   deps: LifecycleDeps,
-): Promise<void> {
+): Promise<ChangeResult> {
   const result = await deps.registry.apply(change)
   if (result.outcome === 'stale') throw new PartywallError('ERR_LIFECYCLE_STALE')
-  await announceInstall(result, before, arrival, deps)
+  if (result.outcome === 'restored' && result.identity !== undefined) await forgetTenantWebhooks(result.identity, deps)
+  if (arrival.isImport !== true) await announceInstall(result, before, arrival, deps)
   await result.settled()
+  return result
 }
 
 function isSameSecret(present: IdentityRecord, body: Installable): boolean {

@@ -10,9 +10,11 @@ import type { DialectDeps } from '../../core/dialect.ts'
 import type { IdentityRecord } from '../../core/tenant.ts'
 import type { AddonSettings } from './options.ts'
 import { identityKey } from './principal.ts'
+import type { WebhookDefinitions } from './webhook-definitions.ts'
 
 export interface LifecycleDeps extends DialectDeps {
   readonly settings: AddonSettings
+  readonly definitions: WebhookDefinitions
   /** Handler name of the deliveries that run `onInstalled`. */
   readonly installHandler: string
   /** Handler name of the farewells that run `onUninstalled`, and of their dead letters. */

@@ -1,6 +1,6 @@
 /**
- * Rewrites the source of a JavaScript regular expression in two ways: into RE2 syntax that means the same, and into the
- * Python-like text a HipChat host reads. Pure text work; compiling and matching live in `pattern.ts`.
+ * Rewrites the source of a JavaScript regular expression into RE2 syntax that means the same. Pure text work; compiling and
+ * matching live in `pattern.ts`, the host's dialect in `pattern-translation.ts`.
  *
  * What RE2 cannot express (look-around, back references, the `v` flag) is refused here or by the compiler, never guessed.
  * Two differences remain: RE2 walks code points where JavaScript without `u` walks UTF-16 units, and with the `m` flag only
@@ -62,36 +62,6 @@ export function toRe2Source(source: string, flags: string): string {
     }
   }
   return out
-}
-
-/** The host's dialect: flags as a `(?imsx)` prefix, `\uXXXX` as `\x{XXXX}`, named groups as `(?P<name>`. */
-export function toHostPattern(source: string, flags: string): string {
-  const body = source.replace(
-    /\\(?:u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]+)\}|[\s\S])|\(\?<(?![=!])/g,
-    (all, four, braced) => {
-      if (all === '(?<') return '(?P<'
-      const digits = four ?? braced
-      return digits === undefined ? all : `\\x{${digits}}`
-    },
-  )
-  const kept = [...'ims'].filter(flag => flags.includes(flag)).join('')
-  return kept === '' ? body : `(?${kept})${body}`
-}
-
-/** The reverse for patterns that come as text: a `(?flags)` prefix, `\x{XXXX}` and `(?P<name>` are understood. */
-export function fromHostPattern(pattern: string): RegExp {
-  const prefix = /^\(\?([ims]+)\)/.exec(pattern)
-  let wide = false
-  const body = pattern
-    .slice(prefix?.[0].length ?? 0)
-    .replace(/\\(?:x\{([0-9a-fA-F]{1,6})\}|[\s\S])|\(\?P</g, (all, digits) => {
-      if (all === '(?P<') return '(?<'
-      if (digits === undefined) return all
-      if (digits.length <= 4) return `\\u${digits.padStart(4, '0')}`
-      wide = true
-      return `\\u{${digits}}`
-    })
-  return new RegExp(body, [...new Set(prefix?.[1] ?? '')].join('') + (wide ? 'u' : ''))
 }
 
 interface Reader {

@@ -7,7 +7,8 @@
 
 import { RE2JS } from 're2js'
 import { PartywallError } from '../../core/errors.ts'
-import { fromHostPattern, toHostPattern, toRe2Source, UnsupportedPattern } from './pattern-source.ts'
+import { toRe2Source, UnsupportedPattern } from './pattern-source.ts'
+import { fromHostPattern, toHostPattern } from './pattern-translation.ts'
 
 /** Longer messages match no pattern. HipChat itself cuts messages there. */
 export const MAX_TEXT_LENGTH = 10_000

@@ -8,17 +8,18 @@
 import * as z from 'zod'
 import type { TenantContext } from '../../core/context.ts'
 import { isPartywallError, PartywallError } from '../../core/errors.ts'
-import type { JsonValue } from '../../core/tenant.ts'
+import type { IdentityRecord, JsonObject } from '../../core/tenant.ts'
 import { urlOf } from './descriptor.ts'
 import type { LifecycleDeps } from './lifecycle.ts'
 import { compilePattern } from './pattern.ts'
 import { segment } from './rest/address.ts'
 import { attributesOf } from './tenant.ts'
 import type { RoomRef, TenantClient } from './tenant-client.ts'
-import { contentName } from './webhook-definitions.ts'
+import { contentName, type WebhookDefinition } from './webhook-definitions.ts'
 import { isWebhookEvent, WEBHOOK_EVENTS, type WebhookEvent } from './webhook-event.ts'
 
-const storedShape = z.object({
+/** Shape of a stored definition. */
+export const tenantWebhookShape = z.object({
   name: z.string(),
   event: z.enum(WEBHOOK_EVENTS),
   /** In the host's dialect. */
@@ -27,7 +28,16 @@ const storedShape = z.object({
   /** The host's id of the registration. */
   id: z.number(),
 })
-export type TenantWebhook = z.output<typeof storedShape>
+export type TenantWebhook = z.output<typeof tenantWebhookShape>
+
+/** A webhook of the add-on's descriptor, which every installation has; registered for no room of its own. */
+export interface DeclaredWebhook {
+  readonly name: string
+  readonly event: WebhookEvent
+  readonly pattern: string | undefined
+  readonly room?: undefined
+  readonly id?: undefined
+}
 
 export interface TenantWebhookRequest {
   readonly event: string
@@ -35,13 +45,15 @@ export interface TenantWebhookRequest {
   readonly pattern?: RegExp | string | undefined
 }
 
+const requestShape = z.object({ event: z.string(), pattern: z.union([z.instanceof(RegExp), z.string()]).optional() })
+
 export interface TenantWebhooks {
-  /** The tenant's own definition of this name. Names differ between rooms, so the room may be left out. */
-  get(name: string): Promise<TenantWebhook | undefined>
-  get(room: RoomRef, name: string): Promise<TenantWebhook | undefined>
+  /** The tenant's own definition of this name, else the add-on's. Names differ between rooms, so the room may be left out. */
+  get(name: string): Promise<TenantWebhook | DeclaredWebhook | undefined>
+  get(room: RoomRef, name: string): Promise<TenantWebhook | DeclaredWebhook | undefined>
   /**
-   * Registers in a room (left out: the room of the installation); the same one again is returned, not registered twice. Needs the
-   * scope `admin_room`.
+   * Registers in a room (left out: the room of the installation); one that the host still has is returned, not registered twice.
+   * Needs the scope `admin_room`.
    * @throws PartywallError ERR_WEBHOOK_INVALID, ERR_PATTERN_UNSUPPORTED, and what the client throws
    */
   add(event: string | TenantWebhookRequest, pattern?: RegExp | string): Promise<TenantWebhook>
@@ -57,30 +69,27 @@ export function createTenantWebhooks(
   deps: LifecycleDeps,
 ): TenantWebhooks {
   const store = deps.storeOf(context, 'webhook')
-  const find = async (name: string) => read(await store.get(name))
+  const find = (name: string) => findTenantWebhook(context, name, deps)
 
   const register = async (room: RoomRef, { event, pattern }: TenantWebhookRequest): Promise<TenantWebhook> => {
     const known = checkEvent(event, pattern)
     const hostPattern = pattern === undefined ? undefined : compilePattern(pattern).hostPattern
     const name = contentName(known, hostPattern, String(room))
     const present = await find(name)
-    if (present !== undefined) return present
-    const created = await client.createRoomWebhook(room, {
-      name,
-      event: known,
-      url: addressOf(context, name, deps),
-      ...(hostPattern === undefined ? {} : { pattern: hostPattern }),
-      authentication: 'jwt',
-    })
-    const webhook: TenantWebhook = { name, event: known, pattern: hostPattern, room, id: created.id }
-    return keep(webhook)
+    if (present !== undefined) {
+      if (await isRegistered(present, client)) return present
+      await store.del(name)
+    }
+    const definition = { name, event: known, ...(hostPattern === undefined ? {} : { pattern: hostPattern }) }
+    const url = addressOf(context, name, deps)
+    const created = await client.createRoomWebhook(room, { ...definition, url, authentication: 'jwt' })
+    return keep({ ...definition, room, id: created.id })
   }
 
   /** Of two that registered at the same time, the second takes its registration back. */
-  const keep = async (webhook: TenantWebhook): Promise<TenantWebhook> => {
+  const keep = async (webhook: TenantWebhook & JsonObject): Promise<TenantWebhook> => {
     try {
-      const { pattern, ...rest } = webhook
-      await store.set(webhook.name, pattern === undefined ? rest : { ...rest, pattern }, { ifVersion: 0 })
+      await store.set(webhook.name, webhook, { ifVersion: 0 })
       return webhook
     } catch (error) {
       await client.deleteRoomWebhook(webhook.room, webhook.id)
@@ -91,12 +100,15 @@ export function createTenantWebhooks(
   }
 
   return {
-    get: (first: RoomRef, second?: string) => find(second ?? String(first)),
-    async add(first: RoomRef | TenantWebhookRequest, second?: unknown, third?: RegExp | string) {
+    async get(first: RoomRef, second?: string) {
+      const name = second ?? String(first)
+      return (await find(name)) ?? declared(deps.definitions.get(name))
+    },
+    async add(first: RoomRef | TenantWebhookRequest, second?: unknown, third?: unknown) {
       const isRoomGiven = typeof first === 'number' || (typeof first === 'string' && !isWebhookEvent(first))
-      const [room, event, pattern] = isRoomGiven ? [first, second, third] : [undefined, first, second]
-      const definition = typeof event === 'string' ? { event, pattern: pattern as RegExp | string } : event
-      return register(room ?? ownRoom(context), definition as TenantWebhookRequest)
+      return isRoomGiven
+        ? register(first, readRequest(second, third))
+        : register(ownRoom(context), readRequest(first, second))
     },
     async remove(first: RoomRef, second?: string) {
       const name = second ?? String(first)
@@ -112,8 +124,39 @@ export function createTenantWebhooks(
   }
 }
 
-function read(value: JsonValue | undefined): TenantWebhook | undefined {
-  return value === undefined ? undefined : storedShape.parse(value)
+/** What this tenant registered under a name, as it is remembered. */
+export async function findTenantWebhook(
+  context: TenantContext,
+  name: string,
+  deps: LifecycleDeps,
+): Promise<TenantWebhook | undefined> {
+  const value = await deps.storeOf(context, 'webhook').get(name)
+  return value === undefined ? undefined : tenantWebhookShape.parse(value)
+}
+
+/** A host takes the registrations of an installation that ends; where it comes back with its data, they are gone. */
+export async function forgetTenantWebhooks(identity: IdentityRecord, deps: LifecycleDeps): Promise<void> {
+  await deps.binder.run(identity, context => deps.storeOf(context, 'webhook').clear())
+}
+
+/** Rooms and registrations end at the host without a word to the add-on. */
+async function isRegistered({ room, id }: TenantWebhook, client: TenantClient): Promise<boolean> {
+  try {
+    await client.request('GET', `/room/${segment(room)}/webhook/${id}`, { scopes: ['admin_room'] })
+    return true
+  } catch (error) {
+    if (isPartywallError(error, 'ERR_HOST_RESPONSE') && error.details?.status === 404) return false
+    throw error
+  }
+}
+
+const declared = (definition: WebhookDefinition | undefined): DeclaredWebhook | undefined =>
+  definition && { name: definition.name, event: definition.event, pattern: definition.pattern?.hostPattern }
+
+function readRequest(event: unknown, pattern: unknown): TenantWebhookRequest {
+  const read = requestShape.safeParse(typeof event === 'string' ? { event, pattern } : event)
+  if (read.success) return read.data
+  throw new PartywallError('ERR_WEBHOOK_INVALID', { message: 'a webhook is an event, and for messages a pattern' })
 }
 
 function checkEvent(event: string, pattern: unknown): WebhookEvent {

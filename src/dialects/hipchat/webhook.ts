@@ -14,14 +14,11 @@ import { jsonAnswer, NO_CONTENT } from './answers.ts'
 import type { LifecycleDeps } from './lifecycle.ts'
 import { compilePattern } from './pattern.ts'
 import { authenticate, type Principal } from './principal.ts'
-import { createTenantClient } from './tenant-client.ts'
-import { createTenantWebhooks } from './tenant-webhooks.ts'
-import type { WebhookDefinitions } from './webhook-definitions.ts'
+import { findTenantWebhook, type TenantWebhook } from './tenant-webhooks.ts'
 import { readWebhook, type WebhookFields } from './webhook-event.ts'
 import type { Replies } from './webhook-replies.ts'
 
 export interface WebhookDeps extends LifecycleDeps {
-  readonly definitions: WebhookDefinitions
   /** Handler name of the deliveries this route accepts. */
   readonly webhookHandler: string
   readonly replies: Replies
@@ -58,7 +55,7 @@ export async function handleWebhook({ view, query }: RoutedRequest, deps: Webhoo
       parameters.name,
       isTokenProved,
       fields,
-      () => createTenantWebhooks(context, createTenantClient(context, deps), deps),
+      own => findTenantWebhook(context, own, deps),
       deps,
     )
     if (selection === undefined) return { selection, reply: undefined }
@@ -96,7 +93,7 @@ async function select(
   name: string | undefined,
   isTokenProved: boolean,
   fields: WebhookFields,
-  tenantWebhooks: () => ReturnType<typeof createTenantWebhooks>,
+  findOwn: (name: string) => Promise<TenantWebhook | undefined>,
   { definitions }: WebhookDeps,
 ): Promise<Selection | undefined> {
   const listeners = definitions.listeners(fields.event).length > 0
@@ -114,7 +111,7 @@ async function select(
     return orNothing({ names, listeners: listeners && names.length > 0 })
   }
   if (!/^[0-9a-f]{40}$/.test(name)) return undefined
-  const own = await tenantWebhooks().get(name)
+  const own = await findOwn(name)
   // A registration of an older descriptor, or one that was taken back: nobody waits for it any more.
   if (own === undefined) return undefined
   if (!isTokenProved) throw new PartywallError('ERR_TENANT_MISMATCH')

@@ -204,7 +204,13 @@ export function createStore(
       await check()
       return rows.delete(key)
     },
+    async clear() {
+      await check()
+      const { size } = rows
+      rows.clear()
+      return size
+    },
   }
-  // The dialect itself uses these three; what authors do with a store is tested where the store is.
+  // The dialect itself uses these four; what authors do with a store is tested where the store is.
   return store as unknown as TenantStore
 }
