@@ -10,6 +10,7 @@ import {
   type Installation,
   startHipchatHost,
 } from 'partywall/host'
+import { HIPCHAT_SCOPES } from '../../src/dialects/hipchat/options.ts'
 import { type Caller, startCaller } from './rest-support.ts'
 
 const CALLS = 200
@@ -114,7 +115,61 @@ test('a session says what its token is good for; deleted, it is gone, and the ne
     await client.deleteSession(token)
     await assert.rejects(client.getSession(token), { code: 'ERR_HOST_RESPONSE' })
     assert.notEqual(await client.getToken('view_group'), token)
-    assert.equal(await client.authTest(['view_group', 'send_message']), true)
+    assert.equal(await client.authTest(HIPCHAT_SCOPES.filter(scope => scope !== 'import_data')), true)
+  })
+})
+
+test('rooms and people are made, changed and removed', async () => {
+  await run(async client => {
+    const { id } = await client.createRoom({ name: 'New', guestAccess: false })
+    const made = client.forRoom(id)
+    const owner = { id: ada.id }
+    const update = {
+      name: 'Newer',
+      privacy: 'private',
+      isArchived: false,
+      isGuestAccessible: false,
+      topic: '',
+    } as const
+    await made.updateRoom({ ...update, owner })
+    assert.equal((await made.getRoom()).name, 'Newer')
+    assert.equal(typeof (await made.getRoomStatistics()).messages_sent, 'number')
+    await made.inviteToRoom('@ada', 'tea')
+    await made.deleteRoom()
+    await assert.rejects(made.getRoom(), { code: 'ERR_HOST_RESPONSE' })
+
+    const user = await client.createUser({ name: 'Grace', email: 'grace@example.com', mentionName: 'grace' })
+    const grace = client.forUser(user.id)
+    await grace.updateUser({ name: 'Grace H', email: 'grace@example.com', title: 'Admiral' })
+    assert.equal((await client.getUser('@grace')).title, 'Admiral')
+    await grace.updateUserPhoto(Buffer.from('89504e470d0a1a0a', 'hex'))
+    await grace.deleteUserPhoto()
+    await grace.deleteUser()
+  })
+})
+
+test('links, files, glances and extensions are taken', async () => {
+  await run(async client => {
+    const den = client.forRoom(room.id)
+    await den.shareLinkWithRoom('https://a.example/page', 'see')
+    await den.shareFileWithRoom({ name: 'tea.txt', content: 'hello', contentType: 'text/plain' }, 'see')
+    await client.shareLinkWithUser(ada.id, 'https://a.example/page')
+    await client.shareFileWithUser(ada.id, { name: 'a.txt', content: 'hello' })
+    const shared = room.history.map(item => item.file?.name)
+    assert.ok(shared.includes('tea.txt'), JSON.stringify(shared))
+    const icon = { url: 'https://a.example/i.png', 'url@2x': 'https://a.example/i2.png' }
+    const glance = { name: { value: 'Builds' }, icon, queryUrl: 'https://a.example/q' }
+    await den.putRoomExtension('glance', 'builds', glance)
+    await den.glancePushRoom([['builds', { label: '<b>5</b>' }]])
+    await den.deleteRoomExtension('glance', 'builds')
+    await client.putExtension('glance', 'all', glance)
+    await client.glancePushGroup([['all', { label: '<b>5</b>' }]])
+    await client.glancePushUser(ada.id, [['all', { label: '<b>6</b>' }]])
+    await client.deleteExtension('glance', 'all')
+    assert.ok((await client.getRecentPrivateChatHistory(ada.id)).items.length > 0)
+    assert.ok(Array.isArray((await client.getEmoticons()).items))
+    assert.ok((await den.getRoomParticipants()).items.length >= 0)
+    assert.ok((await den.getRoomHistory({ maxResults: 1, reverse: false })).items.length > 0)
   })
 })
 
