@@ -3,9 +3,9 @@
  */
 
 import { hkdfSync } from 'node:crypto'
-import { createKoaGuard, type KoaMiddleware } from './adapters/koa.ts'
+import { authenticate, type KoaMiddleware } from './adapters/koa.ts'
 import { type AppOptions, type Configuration, readConfiguration } from './configuration.ts'
-import { type AccessLog, createAccessLog } from './core/access-log.ts'
+import { createAccessLog } from './core/access-log.ts'
 import { createBinder } from './core/bind.ts'
 import type { TenantContext } from './core/context.ts'
 import type { DialectDeps } from './core/dialect.ts'
@@ -19,13 +19,13 @@ import { createTenantStore } from './core/tenant-store.ts'
 import { createTokens } from './core/tokens.ts'
 import { createHipchatAddon, type HipchatAddon } from './dialects/hipchat/addon.ts'
 import type { HipchatAddonOptions } from './dialects/hipchat/options.ts'
-import { createFloodGate } from './http/flood-gate.ts'
+import { type AppGuardOptions, createAppGuard } from './http/app-guard.ts'
+import { createFloodGate, type FloodGate } from './http/flood-gate.ts'
 import { createTenantLimits, limitBinder } from './http/limits.ts'
 import { watchLoop } from './http/loop-watch.ts'
-import type { AnswerListener } from './http/node-handler.ts'
 import { createOutbound } from './http/outbound.ts'
 import { createRouter, type ErrorListener } from './http/router.ts'
-import type { Answer, Guard, Mountable, Route } from './http/view.ts'
+import type { Answer, Mountable, Route } from './http/view.ts'
 import { createDeadLetters, type DeadLetters } from './jobs/dead-letters.ts'
 import { createDispatcher } from './jobs/dispatcher.ts'
 import { createFarewells } from './jobs/farewells.ts'
@@ -46,7 +46,10 @@ import { createTokenStore } from './postgres/token-store.ts'
 export type HipchatOptions = Omit<HipchatAddonOptions, 'insecureHosts'>
 
 export interface HipchatApp extends HipchatAddon {
-  /** Koa middleware for routes of your own: proves the tenant, puts `tenant`, `authentication`, `tenantStore` ... on `ctx`. */
+  /**
+   * Koa middleware for routes of your own: proves the tenant, puts `tenant`, `authentication`, `tenantStore` ... on `ctx`.
+   * Other frameworks: `authenticate(addon)` of their subpath.
+   */
   authenticate(): KoaMiddleware
 }
 
@@ -227,6 +230,19 @@ async function assemble(
   })
   const requests = createInFlight()
   let closing: Promise<void> | undefined
+  const ensureOpen = () => {
+    if (closing !== undefined) throw new PartywallError('ERR_SHUTTING_DOWN', { retryAfterSeconds: 5 })
+  }
+  const guardOptions: AppGuardOptions = {
+    ensureOpen,
+    onError,
+    ...(accessLog === undefined
+      ? {}
+      : {
+          onAnswer: ({ view, status, tenant, startedAt }) =>
+            accessLog.add(tenant, view.method, view.target, status, performance.now() - startedAt),
+        }),
+  }
   const app: App = {
     key: spec.key,
     baseUrl: spec.baseUrl,
@@ -235,14 +251,7 @@ async function assemble(
       const addon = createHipchatAddon({ ...addonOptions, insecureHosts: developmentHosts }, deps)
       if (addons.some(one => one.key === addon.key)) throw new TypeError(`two add-ons have the key ${addon.key}`)
       addons.push(addon)
-      const protect = (guard: Guard): Guard => {
-        const gated = gate.protectGuard(guard)
-        return view => {
-          if (closing !== undefined) throw shuttingDown()
-          return gated(view)
-        }
-      }
-      return withKoa(addon, protect, onError, accessLog)
+      return withAdapters(addon, gate, guardOptions)
     },
     job: (name, handler) => handlers.set(`app:${spec.key}:${spec.environment}:${name}`, handler),
     jobs: namedJobs(jobs, `app:${spec.key}:${spec.environment}`),
@@ -265,7 +274,7 @@ async function assemble(
       await database.system.query(READY, [])
     },
     handle(view) {
-      if (closing !== undefined) throw shuttingDown()
+      ensureOpen()
       const startedAt = accessLog === undefined ? 0 : performance.now()
       const answer = serve().handle(view)
       if (answer instanceof Promise) requests.track(answer)
@@ -297,22 +306,12 @@ async function assemble(
   }
 }
 
-const shuttingDown = () => new PartywallError('ERR_SHUTTING_DOWN', { retryAfterSeconds: 5 })
-
-/** Adds what needs an adapter; the dialect knows none. */
-function withKoa(
-  addon: HipchatAddon,
-  protect: (guard: Guard) => Guard,
-  onError: ErrorListener,
-  accessLog: AccessLog | undefined,
-): HipchatApp {
-  const onAnswer: AnswerListener = ({ view, status, tenant, startedAt }) =>
-    accessLog?.add(tenant, view.method, view.target, status, performance.now() - startedAt)
-  const guard = protect(addon.guard())
-  const methods = {
-    authenticate: () => createKoaGuard(guard, accessLog === undefined ? { onError } : { onError, onAnswer }),
-  }
-  return Object.defineProperties(methods, Object.getOwnPropertyDescriptors(addon)) as HipchatApp
+/** The add-on as adapters see it: its guard behind the gate and in the log, and Koa's as a method. The dialect knows none. */
+function withAdapters(addon: HipchatAddon, gate: FloodGate, options: AppGuardOptions): HipchatApp {
+  const guard = createAppGuard(gate.protectGuard(addon.guard()), options)
+  const methods = { guard: () => guard, authenticate: () => authenticate(methods) }
+  const { guard: _, ...rest } = Object.getOwnPropertyDescriptors(addon)
+  return Object.defineProperties(methods, rest) as HipchatApp
 }
 
 /** Handlers of an app's jobs are named within the app, so that apps on one database never run each other's. */

@@ -16,7 +16,7 @@ import { createTestDatabase, type TestDatabase } from './support/database.ts'
 import { guideFiles, root } from './support/documents.ts'
 import { eventually } from './support/processes.ts'
 
-const GUIDES = ['getting-started', 'storage', 'deliveries-and-jobs', 'your-own-tables', 'operating']
+const GUIDES = ['getting-started', 'frameworks', 'storage', 'deliveries-and-jobs', 'your-own-tables', 'operating']
 const keys = `guides:${randomBytes(32).toString('base64')}`
 
 let folder: string
@@ -33,12 +33,9 @@ before(async () => {
   }
   await writeFile(path.join(folder, 'package.json'), '{"type": "module"}')
   await mkdir(path.join(folder, 'node_modules'))
-  for (const [name, target] of Object.entries({
-    partywall: '',
-    koa: 'node_modules/koa',
-    kysely: 'node_modules/kysely',
-  })) {
-    await symlink(path.join(root, target), path.join(folder, 'node_modules', name))
+  await symlink(root, path.join(folder, 'node_modules/partywall'))
+  for (const name of ['koa', 'express', 'fastify', 'hono', '@hono', 'kysely']) {
+    await symlink(path.join(root, 'node_modules', name), path.join(folder, 'node_modules', name))
   }
   database = await createTestDatabase()
   const migrations = path.join(folder, 'migrations')
@@ -69,6 +66,19 @@ test('getting started: the add-on counts votes of each tenant apart', async () =
   )
   assert.deepEqual(stdout.trim().split('\n'), promises('getting-started', 'try.ts'))
 })
+
+for (const framework of ['express', 'fastify', 'hono', 'fetch', 'node']) {
+  test(`frameworks: ${framework} serves the add-on and a route behind its guard`, async () => {
+    const { serve } = await load('frameworks', `${framework}.ts`)
+    await withWorld(async ({ app, install }) => {
+      const { installation, read, status } = await install((_, addon) => addon.page('/page', () => 'hello'))
+      assert.equal(await read('/page'), 'hello')
+      assert.equal(JSON.parse(await read('/mine/me')).tenant, installation.oauthId)
+      assert.equal(await status('/elsewhere'), 404)
+      assert.equal((await fetch(`${app.baseUrl}/mine/me`)).status, 401)
+    }, serve)
+  })
+}
 
 test('storage: the tour prints what it says', async () => {
   const said: string[] = []
@@ -172,7 +182,7 @@ interface World {
   readonly app: App
   readonly server: Listening
   readonly host: HipchatHost
-  /** Builds the add-on at the first call; installs it in a new room. */
+  /** Builds on the add-on, at the first call alone; installs it in a new room. */
   install(build?: (app: App, addon: HipchatApp) => unknown): Promise<Tenant>
 }
 interface Tenant {
@@ -182,7 +192,12 @@ interface Tenant {
   status(path: string): Promise<number>
 }
 
-async function withWorld(work: (world: World) => Promise<void>): Promise<void> {
+type Serve = (app: App, addon: HipchatApp, port: number) => Promise<Listening>
+
+async function withWorld(
+  work: (world: World) => Promise<void>,
+  serve: Serve = (app, _addon, port) => listen(app, { port }),
+): Promise<void> {
   const host = await startHipchatHost()
   const port = await freePort()
   const { app: appUrl, system, jobs } = database.urls
@@ -195,10 +210,9 @@ async function withWorld(work: (world: World) => Promise<void>): Promise<void> {
     logLevel: 'silent',
     requestLog: false,
   })
-  const server = await listen(app, { port })
-  let addon: HipchatApp | undefined
+  const addon = app.hipchat({ name: 'Guide', scopes: ['send_notification'] })
+  const server = await serve(app, addon, port)
   const install: World['install'] = async build => {
-    addon ??= app.hipchat({ name: 'Guide', scopes: ['send_notification'] })
     build?.(app, addon)
     const group = host.createGroup({ name: 'Acme' })
     const room = group.createRoom({ name: 'Lobby' })

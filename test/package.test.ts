@@ -47,7 +47,7 @@ before(async () => {
   await mkdir(path.join(folder, 'app/node_modules'), { recursive: true })
   await writeFile(path.join(folder, 'app/package.json'), '{"type": "module"}')
   await symlink(unpacked, path.join(folder, 'app/node_modules/partywall'))
-  for (const name of ['koa', 'kysely', '@types', 'undici-types']) {
+  for (const name of ['koa', 'express', 'fastify', 'hono', '@hono', 'kysely', '@types', 'undici-types']) {
     await symlink(path.join(root, 'node_modules', name), path.join(folder, 'app/node_modules', name))
   }
 })
@@ -109,7 +109,14 @@ test('the command line of the package runs', async () => {
 
 test('the types resolve for a program of plain tsc, and keep their promises; so does the code of the guides', async () => {
   await cp(path.join(root, 'test/types'), path.join(folder, 'app/types'), { recursive: true })
-  for (const guide of ['getting-started', 'storage', 'deliveries-and-jobs', 'your-own-tables', 'operating']) {
+  for (const guide of [
+    'getting-started',
+    'frameworks',
+    'storage',
+    'deliveries-and-jobs',
+    'your-own-tables',
+    'operating',
+  ]) {
     await mkdir(path.join(folder, 'app', guide))
     for (const [name, code] of guideFiles(guide)) {
       if (name.endsWith('.ts')) await writeFile(path.join(folder, 'app', guide, name), code)

@@ -3,15 +3,15 @@
  * described by what is used here.
  */
 
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import { isPartywallError, PartywallError } from '../core/errors.ts'
-import { errorAnswer, isPrivateCache, PRIVATE_HEADERS } from '../http/answers.ts'
-import type { AnswerListener } from '../http/node-handler.ts'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { PartywallError } from '../core/errors.ts'
+import { admit, answerOwn, attach } from '../http/admission.ts'
+import { errorAnswer, PRIVATE_HEADERS } from '../http/answers.ts'
+import { bindEvents, bindStream, checkServer, releaseWithResponse } from '../http/node-guard.ts'
 import { createNodeView } from '../http/node-view.ts'
-import type { ErrorListener } from '../http/router.ts'
-import { warnOnWiderLimits } from '../http/server.ts'
-import { isOriginForm } from '../http/target.ts'
-import type { Answer, Guard, Guarded, Mountable, RequestView } from '../http/view.ts'
+import { headersOfNode, keepPrivate, setHeaders, setMissing } from '../http/response-headers.ts'
+import type { Answer, Guarded, Guarding, Mountable, RequestView } from '../http/view.ts'
 import { hasLargeUnreadBody, writeAnswer } from '../http/write-answer.ts'
 
 /** What we use of Koa's context. */
@@ -26,38 +26,18 @@ export interface KoaContext {
 }
 export type KoaMiddleware = (context: KoaContext, next: () => Promise<unknown>) => Promise<unknown>
 
-export interface KoaOptions {
-  /** Hears of errors that became a 5xx before the app's own code ran. */
-  readonly onError?: ErrorListener
-  /** Hears of every request answered here or let through the guard. */
-  readonly onAnswer?: AnswerListener
-}
-
 /**
  * Middleware that answers the app's own routes and leaves every other request to the next one.
  * Mount it before body parsers: what they have read cannot be verified (ERR_BODY_CONSUMED) unless they kept `rawBody`.
  *
  * @example koa.use(mount(app))
  */
-export function mount(app: Mountable, options: KoaOptions = {}): KoaMiddleware {
-  const checkServer = createServerCheck()
+export function mount(app: Mountable): KoaMiddleware {
   return (context, next) => {
-    checkServer(context)
-    const startedAt = performance.now()
-    const view = viewOf(context)
-    const finish = (answer: Answer) => {
-      writeToKoa(context, answer)
-      options.onAnswer?.({ view, status: answer.status, tenant: answer.tenant, startedAt })
-    }
-    try {
-      const answer = app.handle(view)
-      if (answer === undefined) return next()
-      return Promise.resolve(answer).then(finish)
-    } catch (error) {
-      // The app may refuse as a whole: it is closing.
-      if (!isPartywallError(error)) throw carryHeaders(error, PRIVATE_HEADERS)
-      return Promise.resolve(finish(errorAnswer(error)))
-    }
+    checkServer(context.req)
+    const answer = answerOwn(app, viewOf(context))
+    if (answer === undefined) return next()
+    return Promise.resolve(answer).then(made => writeToKoa(context, made))
   }
 }
 
@@ -65,30 +45,36 @@ export function mount(app: Mountable, options: KoaOptions = {}): KoaMiddleware {
  * Middleware that lets only requests with a proved tenant pass, and runs everything behind it inside that tenant's context.
  * The tenant's properties stand on `ctx` as read-only, non-enumerable getters. Refusals are answered here; errors of the app's own
  * code go on to Koa, with the headers of an authenticated answer.
+ *
+ * @example koa.use(authenticate(addon))
  */
-export function createKoaGuard(guard: Guard, options: KoaOptions = {}): KoaMiddleware {
-  const checkServer = createServerCheck()
+export function authenticate(addon: Guarding<object>): KoaMiddleware {
+  const guard = addon.guard()
   return async (context, next) => {
-    checkServer(context)
-    const startedAt = performance.now()
-    const view = viewOf(context)
-    const guarded = await admit(guard, context, view, startedAt, options)
-    if (guarded === undefined) return
-    if (!releaseWithResponse(context.res, guarded)) return
-    attach(context, guarded.properties)
-    setHeaders(context.res, PRIVATE_HEADERS)
-    setMissing(context.res, guarded.pageHeaders ?? [])
-    if (options.onAnswer !== undefined) reportWhenClosed(context, view, guarded, startedAt, options.onAnswer)
-    try {
-      await guarded.run(next)
-    } catch (error) {
-      throw carryHeaders(error, [...PRIVATE_HEADERS, ...guarded.headers()])
-    }
-    if (context.res.headersSent) return
-    if (!(await isStillLive(guarded, context))) return
-    setHeaders(context.res, guarded.headers())
-    keepPrivate(context.res)
+    checkServer(context.req)
+    const refuse = (answer: Answer) => writeToKoa(context, answer)
+    await admit(guard, viewOf(context), guarded => runGuarded(guarded, context, next), refuse)
   }
+}
+
+async function runGuarded(guarded: Guarded<object>, context: KoaContext, next: () => Promise<unknown>): Promise<void> {
+  if (!releaseWithResponse(context.res, guarded)) return
+  bindEvents(context.req, guarded)
+  bindEvents(context.res, guarded)
+  attach(context, guarded.properties)
+  const headers = headersOfNode(context.res)
+  setHeaders(headers, PRIVATE_HEADERS)
+  setMissing(headers, guarded.pageHeaders ?? [])
+  try {
+    await guarded.run(next)
+  } catch (error) {
+    throw carryHeaders(error, [...PRIVATE_HEADERS, ...guarded.headers()])
+  }
+  if (context.res.headersSent) return
+  if (!(await isStillLive(guarded, context))) return
+  setHeaders(headers, guarded.headers())
+  keepPrivate(headers)
+  if (context.body instanceof Readable) bindStream(context.body, guarded)
 }
 
 /** The target as it arrived: routers and `koa-mount` rewrite `ctx.url`, and what was signed is the original. */
@@ -98,28 +84,8 @@ const viewOf = (context: KoaContext): RequestView =>
     rawBody: (context.req as { rawBody?: unknown }).rawBody ?? (context.request as { rawBody?: unknown }).rawBody,
   })
 
-async function admit(
-  guard: Guard,
-  context: KoaContext,
-  view: RequestView,
-  startedAt: number,
-  options: KoaOptions,
-): Promise<Guarded | undefined> {
-  try {
-    if (!isOriginForm(view.target)) throw new PartywallError('ERR_REQUEST_TARGET')
-    return await guard(view)
-  } catch (error) {
-    if (!isPartywallError(error)) throw carryHeaders(error, PRIVATE_HEADERS)
-    if (error.status >= 500) options.onError?.(error, view)
-    const answer = errorAnswer(error)
-    writeToKoa(context, answer)
-    options.onAnswer?.({ view, status: answer.status, tenant: undefined, startedAt })
-    return undefined
-  }
-}
-
 /** False when the installation ended while the handlers ran: what they answered is replaced by the refusal. */
-async function isStillLive(guarded: Guarded, context: KoaContext): Promise<boolean> {
+async function isStillLive(guarded: Guarded<object>, context: KoaContext): Promise<boolean> {
   try {
     await guarded.ensureLive()
     return true
@@ -127,34 +93,6 @@ async function isStillLive(guarded: Guarded, context: KoaContext): Promise<boole
     writeToKoa(context, errorAnswer(error))
     return false
   }
-}
-
-/** False when the client has gone already: nobody is left to work for, and no event would release the context. */
-function releaseWithResponse(response: ServerResponse, guarded: Guarded): boolean {
-  if (response.destroyed || response.closed) {
-    guarded.release()
-    return false
-  }
-  response.once('close', () => guarded.release())
-  return true
-}
-
-function attach(context: KoaContext, properties: Guarded['properties']): void {
-  for (const name of Object.getOwnPropertyNames(properties)) {
-    Object.defineProperty(context, name, { get: () => properties[name], enumerable: false, configurable: true })
-  }
-}
-
-function reportWhenClosed(
-  context: KoaContext,
-  view: RequestView,
-  guarded: Guarded,
-  startedAt: number,
-  onAnswer: AnswerListener,
-): void {
-  const { tenant } = guarded.properties as { readonly tenant?: { readonly id?: unknown } }
-  const id = typeof tenant?.id === 'string' ? tenant.id : undefined
-  context.res.once('close', () => onAnswer({ view, status: context.res.statusCode, tenant: id, startedAt }))
 }
 
 /**
@@ -172,12 +110,6 @@ function carryHeaders(error: unknown, headers: readonly string[]): unknown {
   return error
 }
 
-/** The app may choose how long its own user's browser keeps an answer, never that a shared cache does. */
-function keepPrivate(response: ServerResponse): void {
-  const cacheControl = response.getHeader('cache-control')
-  if (typeof cacheControl !== 'string' || !isPrivateCache(cacheControl)) response.setHeader('cache-control', 'no-store')
-}
-
 function writeToKoa(context: KoaContext, answer: Answer): void {
   if (hasLargeUnreadBody(context.req)) {
     context.respond = false
@@ -188,35 +120,5 @@ function writeToKoa(context: KoaContext, answer: Answer): void {
   context.status = answer.status
   context.body = answer.body ?? (isEmpty ? null : '')
   context.res.removeHeader('content-type')
-  setHeaders(context.res, answer.headers)
-}
-
-/** Replaces what was there under a name; a name that is repeated in the list is sent repeatedly. */
-function setHeaders(response: ServerResponse, headers: readonly string[]): void {
-  const seen = new Set<string>()
-  for (let index = 0; index < headers.length; index += 2) {
-    const name = (headers[index] ?? '').toLowerCase()
-    const value = headers[index + 1] ?? ''
-    if (seen.has(name)) response.appendHeader(name, value)
-    else response.setHeader(name, value)
-    seen.add(name)
-  }
-}
-
-/** Leaves what the app or a middleware before us has said. */
-function setMissing(response: ServerResponse, headers: readonly string[]): void {
-  for (let index = 0; index < headers.length; index += 2) {
-    const name = headers[index] ?? ''
-    if (!response.hasHeader(name)) response.setHeader(name, headers[index + 1] ?? '')
-  }
-}
-
-function createServerCheck(): (context: KoaContext) => void {
-  let isChecked = false
-  return context => {
-    if (isChecked) return
-    isChecked = true
-    const { server } = context.req.socket as { server?: Server }
-    if (server !== undefined) warnOnWiderLimits(server)
-  }
+  setHeaders(headersOfNode(context.res), answer.headers)
 }

@@ -27,10 +27,15 @@ const NOT_FOUND = errorAnswer(new PartywallError('ERR_NOT_FOUND'))
 const BAD_TARGET = errorAnswer(new PartywallError('ERR_REQUEST_TARGET'))
 
 /**
- * @param app  answers its own routes
+ * @param app   answers its own routes
+ * @param next  gets every other request; left out: 404
  * @example http.createServer(serverOptions(), createNodeHandler(app)).listen(8080)
  */
-export function createNodeHandler(app: Mountable, options: NodeHandlerOptions = {}): RequestListener {
+export function createNodeHandler(
+  app: Mountable,
+  options: NodeHandlerOptions = {},
+  next?: RequestListener,
+): RequestListener {
   return (request, response) => {
     const startedAt = options.onAnswer === undefined ? 0 : performance.now()
     const view = createNodeView(request, options)
@@ -45,6 +50,7 @@ export function createNodeHandler(app: Mountable, options: NodeHandlerOptions = 
     try {
       const answer = app.handle(view)
       if (answer instanceof Promise) answer.then(finish).catch(fail)
+      else if (answer === undefined && next !== undefined) next(request, response)
       else finish(answer ?? (isOriginForm(view.target) ? NOT_FOUND : BAD_TARGET))
     } catch (error) {
       fail(error)

@@ -2,10 +2,8 @@
 
 import type { IncomingMessage } from 'node:http'
 import { PartywallError } from '../core/errors.ts'
-import { DEFAULT_MAX_BODY_BYTES, readRawBody } from './raw-body.ts'
+import { DEFAULT_BODY_TIMEOUT_MS, DEFAULT_MAX_BODY_BYTES, readRawBody } from './raw-body.ts'
 import type { RequestView } from './view.ts'
-
-const DEFAULT_BODY_TIMEOUT_MS = 20_000
 
 export interface NodeViewOptions {
   /** The target before any router rewrote `request.url`: Koa's and Express's `originalUrl`. */

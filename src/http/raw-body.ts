@@ -8,6 +8,8 @@ import { Readable } from 'node:stream'
 import { PartywallError } from '../core/errors.ts'
 
 export const DEFAULT_MAX_BODY_BYTES = 1024 * 1024
+/** For the whole body. */
+export const DEFAULT_BODY_TIMEOUT_MS = 20_000
 const EMPTY = Buffer.alloc(0)
 
 export interface RawBodyOptions {

@@ -50,22 +50,35 @@ export interface RoutedRequest {
 }
 
 /** A request whose tenant is proved: what an adapter attaches and how it runs the rest of its chain. */
-export interface Guarded {
+export interface Guarded<Properties extends object = Readonly<Record<string, unknown>>> {
   /** For the framework's context: tenant, authentication, tenantStore, tenantClient, roomClient, tenantWebhooks ... */
-  readonly properties: Readonly<Record<string, unknown>>
-  /** Runs the handler chain inside the tenant's context. Call once. */
+  readonly properties: Properties
+  /** Id of the proved tenant, for the request log alone. */
+  readonly tenant?: string
+  /** Runs work inside the tenant's context: the handler chain, and what events and streams call of it later. */
   run<T>(work: () => T): T
   /** Called when the handlers have run: an installation that ended meanwhile gets no answer. @throws ERR_TENANT_REVOKED */
   ensureLive(): void | Promise<void>
-  /** Response headers this request needs, asked for after the handler ran: no-store, referrer policy, a refreshed token. */
+  /** Response headers this request needs, asked for after the handler ran: a refreshed token. */
   headers(): readonly string[]
   /** Response headers a page should have unless the app says otherwise; set before the handlers run, where they are missing. */
   readonly pageHeaders?: readonly string[]
-  /** Ends the context; called when the response is finished or broken. Safe to call twice. */
-  release(): void
+  /** Tells the app's log of an error of the handlers, where no framework does. */
+  report?(error: unknown): void
+  /**
+   * Ends the context; called when the response is finished or broken. Safe to call twice.
+   * @param status  of the response as far as it got, for the request log
+   */
+  release(status?: number): void
 }
 /** Proves the tenant of a request or throws a PartywallError. */
-export type Guard = (view: RequestView) => Guarded | Promise<Guarded>
+export type Guard<Properties extends object = Readonly<Record<string, unknown>>> = (
+  view: RequestView,
+) => Guarded<Properties> | Promise<Guarded<Properties>>
+/** What `authenticate` of every adapter takes: an add-on. */
+export interface Guarding<Properties extends object> {
+  guard(): Guard<Properties>
+}
 /** An app as adapters see it: answers its own routes, `undefined` for any other path. */
 export interface Mountable {
   handle(view: RequestView): Answer | Promise<Answer> | undefined

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import Koa from 'koa'
-import { createKoaGuard } from '../../src/adapters/koa.ts'
+import { authenticate } from '../../src/adapters/koa.ts'
 import { PartywallError } from '../../src/core/errors.ts'
 import { newTenantUid } from '../../src/core/ids.ts'
 import { createFloodGate } from '../../src/http/flood-gate.ts'
@@ -30,7 +30,7 @@ test('H 85: while one address floods us with refused requests, a good tenant fro
     overloadLagMs: 10_000,
   })
   const koa = new Koa()
-  koa.use(createKoaGuard(gate.protectGuard(guard)))
+  koa.use(authenticate({ guard: () => gate.protectGuard(guard) }))
   koa.use(async ctx => {
     await new Promise(resolve => setTimeout(resolve, 20))
     ctx.body = 'ok'

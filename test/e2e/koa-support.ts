@@ -1,10 +1,12 @@
 /** Koa on a real server, a guard of one header, and a few routes of ours, for the tests of the Koa adapter. */
 
 import { AsyncLocalStorage } from 'node:async_hooks'
+import type { RequestListener } from 'node:http'
 import Koa from 'koa'
-import { createKoaGuard, type KoaOptions } from '../../src/adapters/koa.ts'
+import { authenticate } from '../../src/adapters/koa.ts'
 import { PartywallError } from '../../src/core/errors.ts'
 import { jsonAnswer, textAnswer } from '../../src/http/answers.ts'
+import { type AppGuardOptions, createAppGuard } from '../../src/http/app-guard.ts'
 import { createRouter } from '../../src/http/router.ts'
 import { type Listening, listen } from '../../src/http/server.ts'
 import type { Guard, RequestView } from '../../src/http/view.ts'
@@ -21,9 +23,14 @@ export const serve = async (...middleware: Koa.Middleware[]) => {
   const errors: unknown[] = []
   koa.on('error', error => errors.push(error))
   for (const one of middleware) koa.use(one)
-  const server = await listen(koa.callback(), { closeGraceMs: 1_000 })
+  return { ...(await serveListener(koa.callback())), errors }
+}
+
+/** Of any other framework. */
+export const serveListener = async (listener: RequestListener): Promise<Listening> => {
+  const server = await listen(listener, { closeGraceMs: 1_000 })
   openServers.push(server)
-  return { ...server, errors }
+  return server
 }
 
 export const errorCode = async (response: Response) =>
@@ -31,7 +38,7 @@ export const errorCode = async (response: Response) =>
 
 /** A guard of one header: tenant by name, secrets as the dialects keep them. */
 export const tenants = new AsyncLocalStorage<string>()
-export const setUpGuard = (options: KoaOptions = {}) => {
+export const setUpGuard = (options: Partial<AppGuardOptions> = {}) => {
   const state = { released: 0, views: [] as RequestView[], fresh: 0 }
   class Tenant {
     readonly id: string
@@ -52,6 +59,7 @@ export const setUpGuard = (options: KoaOptions = {}) => {
     const tenant = new Tenant(id)
     return {
       properties: { tenant, authentication: { token: 'top-secret-value' } },
+      tenant: id,
       run: work => tenants.run(id, work),
       ensureLive: () => {
         if (id === 'ends-meanwhile') throw new PartywallError('ERR_TENANT_REVOKED')
@@ -61,7 +69,9 @@ export const setUpGuard = (options: KoaOptions = {}) => {
       release: () => state.released++,
     }
   }
-  return { state, middleware: createKoaGuard(guard, options) }
+  const surroundings = { ensureOpen: () => undefined, onError: () => undefined, ...options }
+  const addon = { guard: () => createAppGuard(guard, surroundings) }
+  return { state, addon, middleware: authenticate(addon) }
 }
 export const tenantOf = (ctx: Koa.Context): { id: string; secret: string } =>
   (ctx as unknown as { tenant: never }).tenant

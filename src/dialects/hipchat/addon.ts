@@ -22,6 +22,7 @@ import {
   extend,
   type HipchatInstalledContext,
   type HipchatLifecycleContext,
+  type HipchatRequestServices,
   type TenantServices,
 } from './handler-context.ts'
 import { handleInstall } from './install.ts'
@@ -71,7 +72,7 @@ export interface HipchatAddon extends WebhookBuilder<HipchatAddon>, CapabilityBu
    */
   services(context: TenantContext): TenantServices
   /** For adapters: proves the tenant of a request of the app's own routes. */
-  guard(): Guard
+  guard(): Guard<HipchatRequestServices>
   /** No builder call after this. The first request does the same. */
   freeze(): void
 }

@@ -31,8 +31,7 @@ export interface PageOptions {
   readonly public?: boolean
 }
 
-interface Admitted extends Guarded {
-  readonly properties: HipchatRequestServices & Readonly<Record<string, unknown>>
+interface Admitted extends Guarded<HipchatRequestServices> {
   readonly pageHeaders: readonly string[]
   readonly signal: () => AbortSignal
 }
@@ -97,7 +96,8 @@ function admit(principal: Principal, deps: LifecycleDeps): Admitted {
   const room = authentication.context.room_id
   const services = createServices(context, typeof room === 'number' ? room : undefined, deps)
   return {
-    properties: createRequestServices(services, authentication, deps.settings) as Admitted['properties'],
+    properties: createRequestServices(services, authentication, deps.settings),
+    tenant: services.tenant.id,
     pageHeaders: framingHeaders(services.tenant),
     run: work => runInContext(context, work),
     ensureLive: () => context.ensureLive(),

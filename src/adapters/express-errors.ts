@@ -1,0 +1,53 @@
+/**
+ * Errors of guarded requests that no error handler of the app took. Outside production Express answers them with their stack; what
+ * it writes is replaced here. Its log is left alone.
+ */
+
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import { isPartywallError } from '../core/errors.ts'
+import { errorAnswer } from '../http/answers.ts'
+import { writeAnswer } from '../http/write-answer.ts'
+
+/** What we use of Express's application; a mounted one knows its parent. */
+export interface ExpressApplication {
+  use(handler: ExpressErrorHandler): unknown
+}
+type ExpressErrorHandler = (
+  error: unknown,
+  request: IncomingMessage,
+  response: ServerResponse,
+  next: (error?: unknown) => void,
+) => void
+
+const guardedRequests = new WeakSet<IncomingMessage>()
+const prepared = new WeakSet<ExpressApplication>()
+
+export const markGuarded = (request: IncomingMessage): void => void guardedRequests.add(request)
+
+/** Puts the handler behind every other one of the outermost app, when its first guarded request comes: all of them are there by then. */
+export function hideErrorsOf(app: ExpressApplication): void {
+  if (prepared.has(app)) return
+  prepared.add(app)
+  const { parent } = app as { readonly parent?: ExpressApplication }
+  if (parent !== undefined) hideErrorsOf(parent)
+  else app.use(hideError)
+}
+
+// Express tells error handlers by their four parameters.
+function hideError(
+  error: unknown,
+  request: IncomingMessage,
+  response: ServerResponse,
+  next: (error?: unknown) => void,
+) {
+  if (!guardedRequests.has(request) || response.headersSent) return next(error)
+  if (isPartywallError(error) && error.status < 500) return writeAnswer(request, response, errorAnswer(error))
+  const end = response.end.bind(response)
+  response.end = () => {
+    const text = STATUS_CODES[response.statusCode] ?? 'Error'
+    response.setHeader('content-type', 'text/plain; charset=utf-8')
+    response.setHeader('content-length', Buffer.byteLength(text))
+    return end(text)
+  }
+  next(error)
+}

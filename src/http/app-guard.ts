@@ -1,0 +1,65 @@
+/**
+ * What surrounds the guard of every add-on, whatever framework it stands in: a closing app and targets in another form are
+ * refused, and the log hears of errors and of every request. The flood gate is put in by the caller.
+ */
+
+import { isPartywallError, PartywallError } from '../core/errors.ts'
+import type { AnswerListener } from './node-handler.ts'
+import type { ErrorListener } from './router.ts'
+import { isOriginForm } from './target.ts'
+import type { Guard, Guarded, RequestView } from './view.ts'
+
+export interface AppGuardOptions {
+  /** Throws when the app takes no requests now. */
+  readonly ensureOpen: () => void
+  /** Hears of errors that became a 5xx: of the guard, and of handlers whose framework tells nobody. */
+  readonly onError: ErrorListener
+  /** Hears of every request refused here, and of the others when their response has ended. */
+  readonly onAnswer?: AnswerListener
+}
+
+/** @returns a guard that throws nothing but PartywallErrors: one of another kind is ours, and becomes ERR_INTERNAL */
+export function createAppGuard<Properties extends object>(
+  guard: Guard<Properties>,
+  options: AppGuardOptions,
+): Guard<Properties> {
+  const { ensureOpen, onError, onAnswer } = options
+  return view => {
+    const startedAt = onAnswer === undefined ? 0 : performance.now()
+    const pass = (guarded: Guarded<Properties>): Guarded<Properties> => surround(guarded, view, startedAt, options)
+    const refuse = (error: unknown): never => {
+      const refusal = isPartywallError(error) ? error : new PartywallError('ERR_INTERNAL', { cause: error })
+      if (refusal.status >= 500) onError(error, view)
+      onAnswer?.({ view, status: refusal.status, tenant: undefined, startedAt })
+      throw refusal
+    }
+    try {
+      ensureOpen()
+      if (!isOriginForm(view.target)) throw new PartywallError('ERR_REQUEST_TARGET')
+      const guarded = guard(view)
+      return guarded instanceof Promise ? guarded.then(pass, refuse) : pass(guarded)
+    } catch (error) {
+      return refuse(error)
+    }
+  }
+}
+
+function surround<Properties extends object>(
+  guarded: Guarded<Properties>,
+  view: RequestView,
+  startedAt: number,
+  { onError, onAnswer }: AppGuardOptions,
+): Guarded<Properties> {
+  let isReleased = false
+  return {
+    ...guarded,
+    report(error) {
+      if (!isPartywallError(error) || error.status >= 500) onError(error, view)
+    },
+    release(status = 0) {
+      guarded.release(status)
+      if (!isReleased) onAnswer?.({ view, status, tenant: guarded.tenant, startedAt })
+      isReleased = true
+    },
+  }
+}
