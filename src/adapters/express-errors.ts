@@ -22,15 +22,18 @@ type ExpressErrorHandler = (
 const guardedRequests = new WeakSet<IncomingMessage>()
 const prepared = new WeakSet<ExpressApplication>()
 
-export const markGuarded = (request: IncomingMessage): void => void guardedRequests.add(request)
-
 /** Puts the handler behind every other one of the outermost app, when its first guarded request comes: all of them are there by then. */
-export function hideErrorsOf(app: ExpressApplication): void {
+export function hideErrorsOf(request: IncomingMessage & { readonly app?: ExpressApplication }): void {
+  guardedRequests.add(request)
+  if (request.app !== undefined) prepare(request.app)
+}
+
+function prepare(app: ExpressApplication): void {
   if (prepared.has(app)) return
   prepared.add(app)
   const { parent } = app as { readonly parent?: ExpressApplication }
-  if (parent !== undefined) hideErrorsOf(parent)
-  else app.use(hideError)
+  if (parent === undefined) app.use(hideError)
+  else prepare(parent)
 }
 
 // Express tells error handlers by their four parameters.

@@ -9,12 +9,13 @@ import { checkServer, guardExchange } from '../http/node-guard.ts'
 import { createNodeView } from '../http/node-view.ts'
 import type { Answer, Guarding, Mountable, RequestView } from '../http/view.ts'
 import { writeAnswer } from '../http/write-answer.ts'
-import { type ExpressApplication, hideErrorsOf, markGuarded } from './express-errors.ts'
+import { type ExpressApplication, hideErrorsOf } from './express-errors.ts'
 
 /** What we use of Express's request. */
 export interface ExpressRequest extends IncomingMessage {
   readonly originalUrl: string
-  readonly app: ExpressApplication
+  /** Left out where a router stands alone. */
+  readonly app?: ExpressApplication
 }
 export type ExpressMiddleware = (
   request: ExpressRequest,
@@ -58,8 +59,7 @@ export function authenticate(addon: Guarding<object>): ExpressMiddleware {
       answer => writeAnswer(request, response, answer),
       guarded => {
         attach(request, guarded.properties)
-        hideErrorsOf(request.app)
-        markGuarded(request)
+        hideErrorsOf(request)
         guarded.run(next)
       },
     )

@@ -26,6 +26,7 @@ export interface FastifyReplyParts {
 }
 /** What we use of a Fastify instance. */
 export interface FastifyScope {
+  readonly prefix: string
   readonly errorHandler: { readonly name: string }
   addHook(
     name: 'onRequest',
@@ -36,12 +37,15 @@ export interface FastifyScope {
 export type FastifyPlugin = (scope: FastifyScope, options: object, done: (error?: Error) => void) => void
 
 /**
- * Plugin that answers the app's own routes and leaves every other request to Fastify. Register it in the outermost scope.
+ * Plugin that answers the app's own routes and leaves every other request to Fastify.
+ *
+ * Registering it fails with a TypeError below a prefix: requests that match no route are seen in the outermost scope alone.
  *
  * @example await server.register(mount(app))
  */
 export function mount(app: Mountable): FastifyPlugin {
   return inScopeOfCaller(scope => {
+    if (scope.prefix !== '') return new TypeError('mount(app) must be registered in the outermost scope')
     scope.addHook('onRequest', (request, reply, done) => {
       checkServer(request.raw)
       const answer = answerOwn(app, viewOf(request))
@@ -49,6 +53,7 @@ export function mount(app: Mountable): FastifyPlugin {
       else if (answer instanceof Promise) answer.then(made => send(request, reply, made)).catch(done)
       else send(request, reply, answer)
     })
+    return undefined
   })
 }
 
@@ -76,6 +81,7 @@ export function authenticate(addon: Guarding<object>): FastifyPlugin {
       })
       proceed?.catch(done)
     })
+    return undefined
   })
 }
 
@@ -97,11 +103,8 @@ function send(request: FastifyRequestParts, reply: FastifyReplyParts, answer: An
   reply.send(answer.body)
 }
 
-/** Fastify gives a plugin a scope of its own unless this mark is on it. */
-function inScopeOfCaller(add: (scope: FastifyScope) => void): FastifyPlugin {
-  const plugin: FastifyPlugin = (scope, _options, done) => {
-    add(scope)
-    done()
-  }
+/** Fastify gives a plugin a scope of its own unless this mark is on it, and takes no error but through `done`. */
+function inScopeOfCaller(add: (scope: FastifyScope) => Error | undefined): FastifyPlugin {
+  const plugin: FastifyPlugin = (scope, _options, done) => done(add(scope))
   return Object.assign(plugin, { [Symbol.for('skip-override')]: true })
 }

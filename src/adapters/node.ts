@@ -44,6 +44,7 @@ export function authenticate<Properties extends object>(
   return (request, response) => {
     const fail = (guarded: Guarded<Properties>, error: unknown) => {
       guarded.report?.(error)
+      if (response.writableEnded) return
       const known = isPartywallError(error) ? error : new PartywallError('ERR_HANDLER_FAILED', { cause: error })
       if (response.headersSent) response.destroy()
       else writeAnswer(request, response, errorAnswer(known))

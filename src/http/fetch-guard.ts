@@ -8,9 +8,12 @@ import { admit } from './admission.ts'
 import { errorAnswer, PRIVATE_HEADERS } from './answers.ts'
 import { respond } from './fetch-answer.ts'
 import { createFetchView, nodePartsOf } from './fetch-view.ts'
-import { bindEvents, checkServer } from './node-guard.ts'
+import { bindEvents, checkServer, releaseWithResponse } from './node-guard.ts'
 import { headersOfFetch, headersOfNode, keepPrivate, setHeaders } from './response-headers.ts'
 import type { Guard, Guarded } from './view.ts'
+
+/** As many logs have it: nobody was left to answer. */
+const CLIENT_GONE = 499
 
 export interface FetchExchange {
   readonly request: Request
@@ -20,8 +23,8 @@ export interface FetchExchange {
   readonly rawBody?: unknown
 }
 
-/** @param handle  runs inside the tenant's context; what it throws is reported and answered */
-export function guardFetch<Properties extends object>(
+/** @param handle  runs inside the tenant's context; what it throws is reported and answered; not called when the client has gone */
+export async function guardFetch<Properties extends object>(
   guard: Guard<Properties>,
   exchange: FetchExchange,
   handle: (guarded: Guarded<Properties>) => Response | Promise<Response>,
@@ -29,16 +32,12 @@ export function guardFetch<Properties extends object>(
   const { request, environment, rawBody } = exchange
   const node = nodePartsOf(environment)
   if (node !== undefined) checkServer(node.incoming)
-  const view = createFetchView(request, environment, rawBody)
-  const refuse = async (error: unknown) => respond(errorAnswer(error), request, environment)
-  return Promise.resolve(
-    admit(
-      guard,
-      view,
-      guarded => serve(guarded, exchange, handle),
-      async answer => respond(answer, request, environment),
-    ),
-  ).catch(refuse)
+  return admit<Properties, Response | Promise<Response>>(
+    guard,
+    createFetchView(request, environment, rawBody),
+    guarded => serve(guarded, exchange, handle),
+    answer => respond(answer, request, environment),
+  )
 }
 
 async function serve<Properties extends object>(
@@ -46,48 +45,63 @@ async function serve<Properties extends object>(
   { request, environment }: FetchExchange,
   handle: (guarded: Guarded<Properties>) => Response | Promise<Response>,
 ): Promise<Response> {
-  const ending = watchEnd(guarded, request, environment)
-  let response: Response
+  const end = watchEnd(guarded, request, environment)
+  if (end === undefined) return new Response(null, { status: CLIENT_GONE })
+  let made: Response | undefined
   try {
-    response = await guarded.run(() => handle(guarded))
+    made = await guarded.run(() => handle(guarded))
+    await guarded.ensureLive()
+    return finish(made, guarded, end)
   } catch (error) {
     guarded.report?.(error)
-    const known = isPartywallError(error) ? error : new PartywallError('ERR_HANDLER_FAILED', { cause: error })
-    response = respond(errorAnswer(known), request, environment)
+    const answer = errorAnswer(
+      isPartywallError(error) ? error : new PartywallError('ERR_HANDLER_FAILED', { cause: error }),
+    )
+    end(answer.status)
+    // Nobody will read it.
+    made?.body?.cancel(error).catch(reason => guarded.report?.(reason))
+    return respond(answer, request, environment)
   }
-  try {
-    await guarded.ensureLive()
-  } catch (error) {
-    await response.body?.cancel(error)
-    response = respond(errorAnswer(error), request, environment)
-  }
-  // A protocol switch has no headers of ours, and cannot be copied.
-  if (response.status < 200) return response
-  const headers = new Headers(response.headers)
-  keepPrivate(headersOfFetch(headers))
-  setHeaders(headersOfFetch(headers), guarded.headers())
-  const body = response.body === null ? null : inContext(response.body, guarded, () => ending.over(response.status))
-  if (body === null) ending.over(response.status)
-  return new Response(body, { status: response.status, statusText: response.statusText, headers })
 }
 
-/** The context ends with Node's response where there is one, else with the body, or when the client goes. */
-function watchEnd(guarded: Guarded<object>, request: Request, environment: unknown): { over(status: number): void } {
+function finish(made: Response, guarded: Guarded<object>, end: (status: number) => void): Response {
+  const { status, statusText, body } = made
+  if (body === null) end(status)
+  // A protocol switch has no headers of ours, and cannot be copied.
+  if (status < 200) return made
+  const headers = new Headers(made.headers)
+  keepPrivate(headersOfFetch(headers))
+  setHeaders(headersOfFetch(headers), guarded.headers())
+  const bound = body === null ? null : inContext(body, guarded, () => end(status))
+  return new Response(bound, { status, statusText, headers })
+}
+
+/**
+ * The context ends with Node's response where there is one, else with the body, or when the client goes.
+ *
+ * @returns what to call when the body has ended; `undefined` when the client has gone already
+ */
+function watchEnd(
+  guarded: Guarded<object>,
+  request: Request,
+  environment: unknown,
+): ((status: number) => void) | undefined {
   const node = nodePartsOf(environment)
-  if (node === undefined) {
-    const release = () => guarded.release()
-    request.signal.addEventListener('abort', release, { once: true })
-    return { over: status => guarded.release(status) }
+  if (node !== undefined) {
+    const { incoming, outgoing } = node
+    if (!releaseWithResponse(outgoing, guarded)) return undefined
+    bindEvents(incoming, guarded)
+    bindEvents(outgoing, guarded)
+    // For what the server answers itself when a body breaks before its first byte.
+    setHeaders(headersOfNode(outgoing), PRIVATE_HEADERS)
+    return () => undefined
   }
-  const { incoming, outgoing } = node
-  const release = () => guarded.release(outgoing.statusCode)
-  if (outgoing.destroyed || outgoing.closed) release()
-  else outgoing.once('close', release)
-  bindEvents(incoming, guarded)
-  bindEvents(outgoing, guarded)
-  // For what the server answers itself when a body breaks before its first byte.
-  setHeaders(headersOfNode(outgoing), PRIVATE_HEADERS)
-  return { over: () => undefined }
+  if (request.signal.aborted) {
+    guarded.release(CLIENT_GONE)
+    return undefined
+  }
+  request.signal.addEventListener('abort', () => guarded.release(CLIENT_GONE), { once: true })
+  return status => guarded.release(status)
 }
 
 /** Whoever reads a body does so for the server, outside the context; what the stream calls to fill it belongs inside. */

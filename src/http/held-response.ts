@@ -17,67 +17,91 @@ type Call = (...parameters: any[]) => unknown
 
 /** Call once per guarded request, before anything of the response has been written. */
 export function holdResponse(request: IncomingMessage, response: ServerResponse, guarded: Guarded<object>): void {
-  const target = headersOfNode(response)
-  /** `asking`: the registry is asked again, and what is written meanwhile waits. */
-  let state: 'held' | 'asking' | 'open' | 'refused' = 'held'
-  const waiting: (() => unknown)[] = []
-  setHeaders(target, PRIVATE_HEADERS)
-
-  const open = () => {
-    state = 'open'
-    keepPrivate(target)
-    setHeaders(target, guarded.headers())
-  }
-  const refuse = (error: unknown) => {
-    for (const name of response.getHeaderNames()) response.removeHeader(name)
-    state = 'open'
-    writeAnswer(request, response, errorAnswer(error))
-    state = 'refused'
-  }
-  const settle = (decide: () => void) => {
-    Reflect.deleteProperty(response, 'headersSent')
-    decide()
-    if (state === 'open') for (const call of waiting) call()
-    if (!response.writableEnded && !response.writableNeedDrain) response.emit('drain')
-  }
-  const ask = () => {
-    const check = guarded.ensureLive()
-    if (check === undefined) return open()
-    state = 'asking'
-    // Nobody may think that he can still change the head.
-    Object.defineProperty(response, 'headersSent', { value: true, configurable: true })
-    check
-      .then(
-        () => settle(open),
-        error => settle(() => refuse(error)),
-      )
-      .catch(error => response.destroy(error))
-  }
-  const decide = () => {
-    try {
-      ask()
-    } catch (error) {
-      refuse(error)
-    }
-  }
+  setHeaders(headersOfNode(response), PRIVATE_HEADERS)
+  const held = new HeldResponse(request, response, guarded)
   for (const name of METHODS) {
     const own: Call = response[name].bind(response)
-    const call: Call = (...given) => {
-      const parameters = name === 'writeHead' && state === 'held' ? takeHeaders(response, given) : given
-      if (state === 'held') decide()
-      if (state === 'open') return own(...parameters)
-      if (state === 'asking') waiting.push(() => own(...parameters))
-      else callBack(parameters)
-      return resultOf(name, response, state)
+    Object.assign(response, { [name]: (...parameters: unknown[]) => held.call(name, own, parameters) })
+  }
+}
+
+class HeldResponse {
+  readonly #request: IncomingMessage
+  readonly #response: ServerResponse
+  readonly #guarded: Guarded<object>
+  /** `asking`: the registry is asked again, and what is written meanwhile waits. */
+  #state: 'held' | 'asking' | 'open' | 'refused' = 'held'
+  readonly #waiting: (() => unknown)[] = []
+
+  constructor(request: IncomingMessage, response: ServerResponse, guarded: Guarded<object>) {
+    this.#request = request
+    this.#response = response
+    this.#guarded = guarded
+  }
+
+  call(name: Method, own: Call, given: readonly unknown[]): unknown {
+    let parameters = given
+    if (this.#state === 'held') {
+      if (name === 'writeHead') parameters = takeHeaders(this.#response, given)
+      this.#decide()
     }
-    Object.assign(response, { [name]: call })
+    if (this.#state === 'open') return own(...parameters)
+    if (this.#state === 'asking') this.#waiting.push(() => own(...parameters))
+    else callBack(parameters)
+    // `write` says whether more may come at once.
+    if (name === 'write') return this.#state === 'refused'
+    return name === 'flushHeaders' ? undefined : this.#response
+  }
+
+  #decide(): void {
+    try {
+      const check = this.#guarded.ensureLive()
+      if (check === undefined) this.#open()
+      else this.#ask(check)
+    } catch (error) {
+      this.#refuse(error)
+    }
+  }
+
+  #ask(check: Promise<void>): void {
+    this.#state = 'asking'
+    // Nobody may think that he can still change the head.
+    Object.defineProperty(this.#response, 'headersSent', { value: true, configurable: true })
+    check
+      .then(
+        () => this.#settle(() => this.#open()),
+        error => this.#settle(() => this.#refuse(error)),
+      )
+      .catch(error => this.#response.destroy(error))
+  }
+
+  #settle(decide: () => void): void {
+    Reflect.deleteProperty(this.#response, 'headersSent')
+    decide()
+    if (this.#state === 'open') for (const call of this.#waiting) call()
+    // Whoever was told to wait with more is told to go on.
+    if (!this.#response.writableEnded && !this.#response.writableNeedDrain) this.#response.emit('drain')
+  }
+
+  #open(): void {
+    this.#state = 'open'
+    const headers = headersOfNode(this.#response)
+    keepPrivate(headers)
+    setHeaders(headers, this.#guarded.headers())
+  }
+
+  #refuse(error: unknown): void {
+    for (const name of this.#response.getHeaderNames()) this.#response.removeHeader(name)
+    this.#state = 'open'
+    writeAnswer(this.#request, this.#response, errorAnswer(error))
+    this.#state = 'refused'
   }
 }
 
 /** Headers that came with the status are set one by one, as Node itself does where there are others: they can be looked at then. */
-function takeHeaders(response: ServerResponse, parameters: readonly unknown[]): unknown[] {
+function takeHeaders(response: ServerResponse, parameters: readonly unknown[]): readonly unknown[] {
   const last = parameters.at(-1)
-  if (typeof last !== 'object' || last === null) return [...parameters]
+  if (typeof last !== 'object' || last === null) return parameters
   if (Array.isArray(last)) setHeaders(headersOfNode(response), last.flat().map(String))
   else for (const [name, value] of Object.entries(last)) response.setHeader(name, value)
   return parameters.slice(0, -1)
@@ -87,10 +111,4 @@ function takeHeaders(response: ServerResponse, parameters: readonly unknown[]): 
 function callBack(parameters: readonly unknown[]): void {
   const last = parameters.at(-1)
   if (typeof last === 'function') process.nextTick(last as () => void)
-}
-
-/** `write` says whether more may come at once, `flushHeaders` nothing, the others give the response. */
-function resultOf(name: Method, response: ServerResponse, state: string): unknown {
-  if (name === 'write') return state === 'refused'
-  return name === 'flushHeaders' ? undefined : response
 }

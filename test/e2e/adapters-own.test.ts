@@ -154,6 +154,12 @@ test('Fastify: what was wrong with a request is told as Fastify tells it', async
   assert.equal(response.headers.get('cache-control'), 'no-store')
 })
 
+test('Fastify: own routes below a prefix, where they would never be seen, are refused when the app is built', async () => {
+  const server = fastify()
+  const inner = server.register(async scope => void (await scope.register(forFastify.mount(routes))), { prefix: '/a' })
+  await assert.rejects(async () => inner, { name: 'TypeError' })
+})
+
 test('Hono: error handlers and variables of the author work behind the guard', async () => {
   const { addon } = setUpGuard()
   const server = new Hono<{ Variables: { tenant: { readonly id: string } } }>()
@@ -235,6 +241,21 @@ test('every guarded request is told to the log with tenant and status, whatever 
     await eventually('both are told', () => lines.length === 2)
     assert.deepEqual(lines.splice(0).sort(), ['a GET /own?x=1 201', 'undefined GET /own 401'], name)
   }
+})
+
+test('node:http and fetch: an error after the whole answer, and a handler that returns nothing, are reported', async () => {
+  const errors: unknown[] = []
+  const { addon } = setUpGuard({ onError: error => errors.push(error) })
+  const late = forNode.authenticate(addon, (_request, response) => {
+    response.end('made')
+    throw new Error('too late')
+  })
+  const { url } = await serveListener(late)
+  assert.equal(await (await fetch(url, asTenant('a'))).text(), 'made')
+  const nothing = forFetch.authenticate(addon, () => undefined as unknown as Response)
+  const response = await nothing(new Request('http://x/', asTenant('a')))
+  assert.equal(await errorCode(response), 'ERR_HANDLER_FAILED')
+  assert.equal(errors.length, 2)
 })
 
 test('H 78: a server with wider limits is warned about once, whatever the adapter', async () => {
