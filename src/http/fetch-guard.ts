@@ -9,7 +9,7 @@ import { errorAnswer, PRIVATE_HEADERS } from './answers.ts'
 import { respond } from './fetch-answer.ts'
 import { createFetchView, nodePartsOf } from './fetch-view.ts'
 import { bindEvents, checkServer, releaseWithResponse } from './node-guard.ts'
-import { headersOfFetch, headersOfNode, keepPrivate, setHeaders } from './response-headers.ts'
+import { headersOfFetch, headersOfNode, keepPrivate, setHeaders, setMissing } from './response-headers.ts'
 import type { Guard, Guarded } from './view.ts'
 
 /** As many logs have it: nobody was left to answer. */
@@ -70,8 +70,10 @@ function finish(made: Response, guarded: Guarded<object>, end: (status: number) 
   // A protocol switch has no headers of ours, and cannot be copied.
   if (status < 200) return made
   const headers = new Headers(made.headers)
-  keepPrivate(headersOfFetch(headers))
-  setHeaders(headersOfFetch(headers), guarded.headers())
+  const target = headersOfFetch(headers)
+  keepPrivate(target)
+  setMissing(target, guarded.pageHeaders ?? [])
+  setHeaders(target, guarded.headers())
   const bound = body === null ? null : inContext(body, guarded, () => end(status))
   return new Response(bound, { status, statusText, headers })
 }

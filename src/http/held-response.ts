@@ -6,7 +6,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { errorAnswer, PRIVATE_HEADERS } from './answers.ts'
-import { headersOfNode, keepPrivate, setHeaders } from './response-headers.ts'
+import { headersOfNode, keepPrivate, setHeaders, setMissing } from './response-headers.ts'
 import type { Guarded } from './view.ts'
 import { writeAnswer } from './write-answer.ts'
 
@@ -17,7 +17,9 @@ type Call = (...parameters: any[]) => unknown
 
 /** Call once per guarded request, before anything of the response has been written. */
 export function holdResponse(request: IncomingMessage, response: ServerResponse, guarded: Guarded<object>): void {
-  setHeaders(headersOfNode(response), PRIVATE_HEADERS)
+  const headers = headersOfNode(response)
+  setHeaders(headers, PRIVATE_HEADERS)
+  setMissing(headers, guarded.pageHeaders ?? [])
   const held = new HeldResponse(request, response, guarded)
   for (const name of METHODS) {
     const own: Call = response[name].bind(response)
