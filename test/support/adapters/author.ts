@@ -54,6 +54,7 @@ export function createAuthor(): Author {
     },
     public: () => json({}, { 'cache-control': 'public, max-age=60' }),
     browser: () => json({}, { 'cache-control': 'private, max-age=60' }),
+    framed: () => json({}, { 'content-security-policy': 'frame-ancestors https://partner.example' }),
     stream: () => ({ kind: 'stream', chunks: boundChunks(5) }),
     late: () => ({ kind: 'stream', chunks: boundChunks(3, new Error(INNER_WORDS)) }),
     sync: () => {

@@ -129,6 +129,18 @@ export const guardCases: readonly AdapterCase[] = [
     },
   },
   {
+    name: 'a page behind the guard may be framed by the host of its tenant alone, unless its author says otherwise',
+    async run(world) {
+      const policy = async (name: string) => {
+        const response = await world.ask(`/own/${name}`, world.ada)
+        await response.text()
+        return response.headers.get('content-security-policy') ?? ''
+      }
+      assert.match(await policy('whoami'), /^frame-ancestors /)
+      assert.equal(await policy('framed'), 'frame-ancestors https://partner.example')
+    },
+  },
+  {
     name: 'HEAD of a guarded route carries the headers of an authenticated answer',
     async run(world) {
       const response = await world.ask('/own/noted', world.ada, { method: 'HEAD' })
