@@ -27,9 +27,9 @@ export interface HipchatPackage {
   readonly name: string
   readonly description?: string
   readonly version?: string
-  /** Only where the author has a name and an address: a descriptor has both or none. */
-  readonly vendor?: { readonly name: string; readonly url: string }
-  readonly commands?: readonly HipchatCommand[]
+  readonly vendor?: { readonly name: string; readonly url?: string }
+  /** The slash commands of `command`; a descriptor of your own takes the place of this one. */
+  readonly descriptor?: { readonly capabilities: { readonly command: readonly HipchatCommand[] } }
 }
 
 /**
@@ -52,7 +52,7 @@ export function hipchatPackage(manifest: unknown): HipchatPackage {
     ...(description === undefined ? {} : { description }),
     ...(version === undefined ? {} : { version }),
     ...(vendor === undefined ? {} : { vendor }),
-    ...(command === undefined ? {} : { commands: command }),
+    ...(command === undefined ? {} : { descriptor: { capabilities: { command } } }),
   }
 }
 
@@ -62,6 +62,7 @@ function vendorOf(author: z.output<typeof manifestShape>['author']): HipchatPack
     typeof author === 'string'
       ? (/^([^<(]*)(?:<[^>]*>)?\s*(?:\(([^)]*)\))?/.exec(author) ?? [])
       : [undefined, author?.name, author?.url]
-  const trimmed = { name: name.trim(), url: url?.trim() ?? '' }
-  return trimmed.name === '' || trimmed.url === '' ? undefined : trimmed
+  const vendor = { name: name.trim(), url: url?.trim() ?? '' }
+  if (vendor.name === '') return undefined
+  return vendor.url === '' ? { name: vendor.name } : vendor
 }

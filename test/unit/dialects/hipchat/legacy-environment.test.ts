@@ -4,6 +4,8 @@ import { hostname } from 'node:os'
 import { test } from 'node:test'
 import { hipchatEnvironment, hipchatPackage } from 'partywall/hipchat'
 import { isPartywallError } from '../../../../src/core/errors.ts'
+import type { JsonObject } from '../../../../src/core/tenant.ts'
+import { createWorld } from './world.ts'
 
 const block = (development: object, environment: Record<string, string> = {}) =>
   hipchatEnvironment({ name: 'x', development }, environment)
@@ -143,16 +145,21 @@ test('package.json fills the descriptor', () => {
     description: 'Says hello',
     version: '1.2.3',
     vendor: { name: 'Ada Lovelace', url: 'https://ada.example.com' },
-    commands: [{ name: '/hello', description: 'says hello', aliases: ['/hi'] }],
+    descriptor: { capabilities: { command: [{ name: '/hello', description: 'says hello', aliases: ['/hi'] }] } },
   })
-  assert.deepEqual(hipchatPackage({ name: 'greeter', author: { name: 'Grace' } }), { key: 'greeter', name: 'greeter' })
+  assert.deepEqual(hipchatPackage({ name: 'greeter' }), { key: 'greeter', name: 'greeter' })
+  assert.deepEqual(hipchatPackage({ name: 'a', author: { name: 'Grace' } }).vendor, { name: 'Grace' })
   assert.deepEqual(hipchatPackage({ name: 'a', author: { name: 'Grace', url: 'https://g.example' } }).vendor, {
     name: 'Grace',
     url: 'https://g.example',
   })
-  assert.equal(hipchatPackage({ name: 'a', author: 'Edsger <e@example.com>' }).vendor, undefined)
+  assert.deepEqual(hipchatPackage({ name: 'a', author: 'Edsger <e@example.com>' }).vendor, { name: 'Edsger' })
+  assert.equal(hipchatPackage({ name: 'a', author: '<e@example.com>' }).vendor, undefined)
   const both = [manifest.command, { name: '/bye', description: 'says bye' }]
-  assert.equal(hipchatPackage({ name: 'a', command: both }).commands?.length, 2)
+  assert.equal(hipchatPackage({ name: 'a', command: both }).descriptor?.capabilities.command.length, 2)
+  const { descriptor } = createWorld({ ...hipchatPackage(manifest), scopes: ['send_notification'] }).addon
+  assert.deepEqual([descriptor.name, descriptor.vendor], ['Greeter', hipchatPackage(manifest).vendor])
+  assert.deepEqual((descriptor.capabilities as JsonObject).command, [manifest.command])
 })
 
 test('a package.json that npm would not take is refused by the field', () => {
