@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [--rounds N] [--ops N] [--only store|webhook] [--json]`: one interleaved run per family, a table, and
+ * `npm run bench -- [--rounds N] [--ops N] [--only store|webhook|hipchat] [--peers] [--json]`: one interleaved run per family, a table, and
  * whether each goal was met.
  *
  * PARTYWALL_TEST_ADMIN_URL names an administrator's URL of the server to measure on (throw-away databases are made in it);
@@ -9,20 +9,26 @@
 
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import type { CostRow } from './cost.ts'
+import { benchHipchat } from './hipchat.ts'
 import type { BenchOptions, Row } from './measure.ts'
 import { benchStore } from './store.ts'
 import { benchWebhook } from './webhook.ts'
 
-const FAMILIES: Readonly<Record<string, (options: BenchOptions) => Promise<Row[]>>> = {
+type AnyRow = Row | CostRow
+
+const FAMILIES: Readonly<Record<string, (options: BenchOptions) => Promise<AnyRow[]>>> = {
   store: benchStore,
   webhook: benchWebhook,
+  hipchat: benchHipchat,
 }
-const USAGE = 'npm run bench -- [--rounds N] [--ops N] [--only store|webhook] [--json]'
+const USAGE = 'npm run bench -- [--rounds N] [--ops N] [--only store|webhook|hipchat] [--peers] [--json]'
 
 interface Arguments {
   readonly families: readonly string[]
   readonly rounds: number
   readonly operations: number | undefined
+  readonly peers: boolean
   readonly json: boolean
 }
 
@@ -32,6 +38,7 @@ function readArguments(): Arguments {
       rounds: { type: 'string', default: '7' },
       ops: { type: 'string' },
       only: { type: 'string' },
+      peers: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     },
   })
@@ -41,6 +48,7 @@ function readArguments(): Arguments {
     families: only === undefined ? Object.keys(FAMILIES) : [only],
     rounds: positive('--rounds', values.rounds),
     operations: values.ops === undefined ? undefined : positive('--ops', values.ops),
+    peers: values.peers,
     json: values.json,
   }
 }
@@ -51,21 +59,20 @@ function positive(name: string, text: string): number {
   throw new TypeError(`${name}: a whole number above 0 expected, not ${text}`)
 }
 
-async function runFamilies({ families, rounds, operations, json }: Arguments): Promise<Row[]> {
-  const rows: Row[] = []
+async function runFamilies({ families, rounds, operations, peers, json }: Arguments): Promise<AnyRow[]> {
+  const rows: AnyRow[] = []
   for (const family of families) {
     const note = (line: string): void => {
       if (!json) console.error(`${family}: ${line}`)
     }
-    rows.push(
-      ...((await FAMILIES[family]?.({ rounds, note, ...(operations === undefined ? {} : { operations }) })) ?? []),
-    )
+    const options = { rounds, note, installPeers: peers, ...(operations === undefined ? {} : { operations }) }
+    rows.push(...((await FAMILIES[family]?.(options)) ?? []))
   }
   return rows
 }
 
-function printTable(rows: readonly Row[]): void {
-  const verdict = ({ goal, met }: Row) => (goal === undefined ? '-' : met ? 'met' : 'MISSED')
+function printTable(rows: readonly AnyRow[]): void {
+  const verdict = ({ goal, met }: AnyRow) => (goal === undefined ? '-' : met ? 'met' : 'MISSED')
   const ratios = rows.filter(row => row.kind === 'ratio')
   if (ratios.length > 0) {
     console.table(
@@ -90,6 +97,22 @@ function printTable(rows: readonly Row[]): void {
         'p99 ms': row.p99Ms,
         'p99 of rounds': row.spreadMs.join(' - '),
         goal: row.goal,
+        verdict: verdict(row),
+        n: row.n,
+      })),
+    )
+  }
+  const costs = rows.filter(row => row.kind === 'cost')
+  if (costs.length > 0) {
+    console.table(
+      costs.map(row => ({
+        page: row.row,
+        'CPU, base = 1': row.ratio ?? '-',
+        'of rounds': row.spread?.join(' - ') ?? '-',
+        'us / base': `${row.cpuMicros ?? '-'} / ${row.baseCpuMicros}`,
+        throughput: row.throughput ?? '-',
+        'p50, p99 ms': `${row.p50Ms ?? '-'}, ${row.p99Ms ?? '-'}`,
+        goal: row.goal ?? 'none',
         verdict: verdict(row),
         n: row.n,
       })),

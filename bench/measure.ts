@@ -11,6 +11,8 @@ export interface BenchOptions {
   readonly operations?: number
   /** Told of progress. */
   readonly note: (line: string) => void
+  /** Installs the libraries to compare with where they are missing; left out: those that are there take part. */
+  readonly installPeers?: boolean
 }
 
 /** Work per second against a base of the same rounds. */
@@ -148,13 +150,13 @@ export function timeRow(goal: TimeGoal, samplesMs: readonly (readonly number[])[
   }
 }
 
-const ascending = (numbers: readonly number[]): number[] => [...numbers].sort((a, b) => a - b)
+export const ascending = (numbers: readonly number[]): number[] => [...numbers].sort((a, b) => a - b)
 
 /** The sample at this share of a sorted list; not a number when there is none. */
-const quantile = (sorted: readonly number[], share: number): number =>
+export const quantile = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 
-function round(value = Number.NaN, digits: number): number {
+export function round(value = Number.NaN, digits: number): number {
   const factor = 10 ** digits
   return Math.round(value * factor) / factor
 }
