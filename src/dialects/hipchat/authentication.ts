@@ -78,5 +78,5 @@ export function createAuthentication(principal: Principal, settings: AddonSettin
 function contextOf({ context }: Principal): AuthenticationContext {
   if (context === undefined) return Object.freeze({})
   const zone = context.user_tz ?? context.tz
-  return Object.freeze({ ...context, ...(typeof zone === 'string' ? { tz: zone } : {}) })
+  return Object.freeze(typeof zone === 'string' ? { ...context, tz: zone } : { ...context })
 }
