@@ -2,7 +2,7 @@
 
 import Koa from 'koa'
 import { createApp, createLogger, listen } from 'partywall'
-import { mount } from 'partywall/koa'
+import { authenticate, mount } from 'partywall/koa'
 
 const { PORT, APP_KEY = '', HOSTS = '', FRAMEWORK, REQUEST_LOG } = process.env
 const app = await createApp({
@@ -26,7 +26,7 @@ process.once('SIGTERM', async () => {
 function onKoa() {
   const koa = new Koa()
   koa.use(mount(app))
-  koa.use(addon.authenticate())
+  koa.use(authenticate(addon))
   koa.use(async ctx => {
     const { tenant, authentication } = ctx
     if (ctx.path === '/page') ctx.body = { tenant: tenant.id, user: authentication.userId }
