@@ -20,6 +20,7 @@ export interface KoaContext {
   readonly res: ServerResponse
   readonly request: object
   readonly originalUrl: string
+  /** `app.context` is what Koa makes every context from. */
   readonly app?: { readonly context: object }
   status: number
   body: unknown
@@ -62,7 +63,7 @@ async function runGuarded(guarded: Guarded<object>, context: KoaContext, next: (
   if (!releaseWithResponse(context.res, guarded)) return
   bindEvents(context.req, guarded)
   bindEvents(context.res, guarded)
-  attach(context, guarded.properties)
+  attach(context, guarded.properties, context.app?.context)
   const headers = headersOfNode(context.res)
   setHeaders(headers, PRIVATE_HEADERS)
   setMissing(headers, guarded.pageHeaders ?? [])

@@ -39,10 +39,44 @@ export function admit<Properties extends object, T>(
   return guarded instanceof Promise ? guarded.then(onAdmitted, refuse) : onAdmitted(guarded)
 }
 
-/** Puts the tenant's properties on a framework's object: read-only, not enumerable, so that no printing or copying shows them. */
-export function attach(target: object, properties: object): void {
-  for (const name of Object.getOwnPropertyNames(properties)) {
-    const get = () => Reflect.get(properties, name)
-    Object.defineProperty(target, name, { get, enumerable: false, configurable: true })
+const PROPERTIES = Symbol('partywall.properties')
+type Holder = object & { readonly [PROPERTIES]?: object }
+
+/** Which names a prototype has getters for. */
+const namesOn = new WeakMap<object, Set<string>>()
+
+/**
+ * Puts the tenant's properties on a framework's object: read-only, not enumerable, so that no printing or copying shows them.
+ *
+ * @param owner  gets the getters; where a framework makes its objects from a prototype of the app's own, that one: properties
+ *   defined anew in each request cost it a tenth of its time
+ */
+export function attach(target: object, properties: object, owner: object = target): void {
+  Object.defineProperty(target, PROPERTIES, { value: properties, enumerable: false, configurable: true })
+  const names = owner === target ? undefined : namesOfPrototype(owner)
+  for (const name of Object.keys(properties)) {
+    if (names?.has(name)) continue
+    names?.add(name)
+    Object.defineProperty(owner, name, accessorOf(name))
   }
 }
+
+function namesOfPrototype(owner: object): Set<string> {
+  const names = namesOn.get(owner) ?? new Set<string>()
+  namesOn.set(owner, names)
+  return names
+}
+
+/** Read-only where a tenant is proved; elsewhere, on an object of the same prototype, a name like any other. */
+const accessorOf = (name: string): PropertyDescriptor => ({
+  get(this: Holder) {
+    const properties = this[PROPERTIES]
+    return properties === undefined ? undefined : Reflect.get(properties, name)
+  },
+  set(this: Holder, value: unknown) {
+    if (this[PROPERTIES] !== undefined) throw new TypeError(`${name} is the tenant's and cannot be replaced`)
+    Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true })
+  },
+  enumerable: false,
+  configurable: true,
+})

@@ -2,7 +2,7 @@
 
 import Koa from 'koa'
 import { createApp, createLogger, type HipchatApp, listen } from 'partywall'
-import { mount } from 'partywall/koa'
+import { authenticate, mount } from 'partywall/koa'
 import { addBuilt } from './built.ts'
 import { call, outcome, type Services, TASKS } from './services.ts'
 
@@ -70,11 +70,11 @@ process.once('SIGTERM', async () => {
 
 /** The routes of one add-on, behind its own authentication. */
 function below(prefix: string, one: HipchatApp): Koa.Middleware {
-  const authenticate = one.authenticate()
+  const guarded = authenticate(one)
   return (ctx, next) => {
     const route = ctx.path.startsWith(prefix) ? ROUTES[ctx.path.slice(prefix.length)] : undefined
     if (route === undefined) return next()
-    return authenticate(ctx, async () => {
+    return guarded(ctx, async () => {
       ctx.body = await route(ctx as unknown as Services, ctx.query)
     })
   }
