@@ -6,7 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { PartywallError } from '../core/errors.ts'
-import { admit, answerOwn } from '../http/admission.ts'
+import { admit, answerOwn, attach } from '../http/admission.ts'
 import { errorAnswer, PRIVATE_HEADERS } from '../http/answers.ts'
 import { bindEvents, bindStream, checkServer, releaseWithResponse } from '../http/node-guard.ts'
 import { createNodeView } from '../http/node-view.ts'
@@ -96,41 +96,6 @@ async function isStillLive(guarded: Guarded<object>, context: KoaContext): Promi
     return false
   }
 }
-
-const PROPERTIES = Symbol('partywall.properties')
-type Holder = KoaContext & { [PROPERTIES]?: Readonly<Record<string, unknown>> }
-
-/** Names that stand on a prototype already. */
-const namesOn = new WeakMap<object, Set<string>>()
-
-/**
- * The getters stand on `app.context`, from which Koa makes the context of each request: properties defined in each request would
- * cost it a tenth of its time.
- */
-function attach(context: KoaContext, properties: object): void {
-  Object.defineProperty(context, PROPERTIES, { value: properties, enumerable: false, configurable: true })
-  const owner = context.app?.context ?? context
-  const known = namesOn.get(owner) ?? new Set<string>()
-  namesOn.set(owner, known)
-  for (const name of Object.keys(properties)) {
-    if (known.has(name)) continue
-    known.add(name)
-    Object.defineProperty(owner, name, accessorOf(name))
-  }
-}
-
-/** Read-only where a tenant is proved; on the app's other routes a name like any other. */
-const accessorOf = (name: string): PropertyDescriptor => ({
-  get(this: Holder) {
-    return this[PROPERTIES]?.[name]
-  },
-  set(this: Holder, value: unknown) {
-    if (this[PROPERTIES] !== undefined) throw new TypeError(`${name} is the tenant's and cannot be replaced`)
-    Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true })
-  },
-  enumerable: false,
-  configurable: true,
-})
 
 /**
  * Koa takes every header off before it answers an error; those in `error.headers` it sets again. What cannot take properties gets
