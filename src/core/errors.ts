@@ -29,6 +29,8 @@ export const ERRORS = define({
   ERR_TOKEN_AUDIENCE: { status: 401, fault: 'caller', message: 'Authentication failed.' },
   ERR_TOKEN_TYPE: { status: 401, fault: 'caller', message: 'Authentication failed.' },
   ERR_TOKEN_REPLAYED: { status: 401, fault: 'caller', message: 'Authentication failed.' },
+  ERR_QSH_MISSING: { status: 401, fault: 'caller', message: 'Authentication failed.' },
+  ERR_QSH_MISMATCH: { status: 401, fault: 'caller', message: 'Authentication failed.' },
   ERR_SESSION_ENDED: { status: 401, fault: 'caller', message: 'Authentication failed.' },
   ERR_TENANT_UNKNOWN: { status: 401, fault: 'caller', message: 'Authentication failed.' },
   ERR_TENANT_DISABLED: { status: 401, fault: 'caller', message: 'Authentication failed.' },

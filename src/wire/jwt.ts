@@ -9,7 +9,7 @@ import { type DecodedJws, type JsonRecord, type JwsExpectation, verifyJws } from
 export interface ClaimRules {
   /** Epoch seconds. */
   readonly now: number
-  /** How long past `exp` a token still counts, for hosts whose clocks are late: 0 to 60, default 30. */
+  /** How long past `exp` a token still counts, for hosts whose clocks are late: 0 to 120, default 30. */
   readonly leewaySeconds?: number
   /** Refuses tokens older than this by `iat`, which is then required. */
   readonly maxAgeSeconds?: number
@@ -36,7 +36,7 @@ export interface CheckedClaims {
 const MAX_ISSUER_BYTES = 1024
 /** How far ahead of ours a host's clock may be, for `iat` and `nbf`. */
 const MAX_AHEAD_SECONDS = 60
-const MAX_LEEWAY_SECONDS = 60
+const MAX_LEEWAY_SECONDS = 120
 const DEFAULT_LEEWAY_SECONDS = 30
 const MAX_TEXT_LENGTH = 1024
 const MAX_AUDIENCES = 16
@@ -171,7 +171,7 @@ function audienceOf(claims: JsonRecord): readonly string[] {
 
 function checkTimes(claims: CheckedClaims, notBefore: number | undefined, rules: ClaimRules): void {
   const { now, leewaySeconds = DEFAULT_LEEWAY_SECONDS, maxAgeSeconds } = rules
-  if (!(leewaySeconds >= 0 && leewaySeconds <= MAX_LEEWAY_SECONDS)) throw new TypeError('leewaySeconds is 0 to 60')
+  if (!(leewaySeconds >= 0 && leewaySeconds <= MAX_LEEWAY_SECONDS)) throw new TypeError('leewaySeconds is 0 to 120')
   if (!Number.isFinite(now)) throw new TypeError('now is a time in epoch seconds')
   const { issuedAt, expiresAt } = claims
   if (expiresAt + leewaySeconds <= now) throw expired('exp')

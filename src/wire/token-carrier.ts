@@ -10,11 +10,13 @@ import { MAX_TOKEN_LENGTH } from './jws.ts'
 import { percentDecode } from './percent.ts'
 
 /** `authorization` is the scheme `JWT`, `bearer` the scheme `Bearer` of the same header. */
-export type TokenCarrier = 'query:signed_request' | 'query:jwt' | 'authorization' | 'bearer' | 'x-acpt'
+export type TokenCarrier = 'query:signed_request' | 'query:jwt' | 'form:jwt' | 'authorization' | 'bearer' | 'x-acpt'
 
 export interface TokenSource {
   /** Raw query as received, without `?`. */
   readonly query: string
+  /** The body of a form, where the request has one and the dialect documents a token in it. */
+  readonly form?: string | undefined
   /** Every value of a header by lower-case name, in the order of arrival. */
   headerValues(name: string): readonly string[]
 }
@@ -35,7 +37,8 @@ const TOKEN = /^[\w.-]+$/
  */
 export function findToken(source: TokenSource, accepted: readonly TokenCarrier[]): CarriedToken {
   const found: Candidate[] = []
-  collectFromQuery(source.query, found)
+  collectFromPairs(source.query, QUERY_CARRIERS, found)
+  if (source.form !== undefined) collectFromPairs(source.form, FORM_CARRIERS, found)
   collectFromAuthorization(source.headerValues('authorization'), found)
   for (const value of source.headerValues('x-acpt')) found.push({ carrier: 'x-acpt', text: value.trim() })
   const [first, second] = found
@@ -56,24 +59,28 @@ function checkToken(text: string | undefined): string {
   return text
 }
 
-function collectFromQuery(query: string, found: Candidate[]): void {
-  for (let start = 0; start < query.length; ) {
-    const next = query.indexOf('&', start)
-    const end = next < 0 ? query.length : next
-    const equals = query.indexOf('=', start)
+type NamedCarriers = Readonly<Record<string, TokenCarrier>>
+const QUERY_CARRIERS: NamedCarriers = { jwt: 'query:jwt', signed_request: 'query:signed_request' }
+const FORM_CARRIERS: NamedCarriers = { jwt: 'form:jwt' }
+
+/** Of a query or form, without taking the rest of it apart. */
+function collectFromPairs(text: string, carriers: NamedCarriers, found: Candidate[]): void {
+  for (let start = 0; start < text.length; ) {
+    const next = text.indexOf('&', start)
+    const end = next < 0 ? text.length : next
+    const equals = text.indexOf('=', start)
     const nameEnd = equals < 0 || equals > end ? end : equals
-    const carrier = carrierOf(query.slice(start, nameEnd))
-    if (carrier !== undefined) found.push({ carrier, text: percentDecode(query.slice(nameEnd + 1, end)) })
+    const carrier = carrierOf(text.slice(start, nameEnd), carriers)
+    if (carrier !== undefined) found.push({ carrier, text: percentDecode(text.slice(nameEnd + 1, end)) })
     start = end + 1
   }
 }
 
 // Names may be percent-encoded too. One that cannot be decoded strictly keeps a `%` in every lenient reading, so nobody
 // takes it for one of ours.
-function carrierOf(rawName: string): TokenCarrier | undefined {
-  const name = rawName.includes('%') ? percentDecode(rawName) : rawName
-  if (name === 'jwt') return 'query:jwt'
-  return name === 'signed_request' ? 'query:signed_request' : undefined
+function carrierOf(rawName: string, carriers: NamedCarriers): TokenCarrier | undefined {
+  const name = rawName.includes('%') || rawName.includes('+') ? percentDecode(rawName) : rawName
+  return name !== undefined && Object.hasOwn(carriers, name) ? carriers[name] : undefined
 }
 
 function collectFromAuthorization(values: readonly string[], found: Candidate[]): void {

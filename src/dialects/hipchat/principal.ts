@@ -9,27 +9,16 @@ import type { DialectDeps } from '../../core/dialect.ts'
 import { PartywallError } from '../../core/errors.ts'
 import { type IdentityKey, type IdentityRecord, isLive } from '../../core/tenant.ts'
 import type { RequestView } from '../../http/view.ts'
-import { type DecodedJws, decodeJws, type JsonRecord } from '../../wire/jws.ts'
+import { type DecodedJws, decodeJws } from '../../wire/jws.ts'
 import { claimedIssuer, verifyHostToken } from '../../wire/jwt.ts'
-import { isSessionToken, type Session, verifySession } from '../../wire/session-token.ts'
+import { isSessionToken, verifySession } from '../../wire/session-token.ts'
+import { queryOf } from '../../wire/target.ts'
 import { findToken, type TokenCarrier } from '../../wire/token-carrier.ts'
+import type { Principal } from '../common/principal.ts'
 import { keysOf, prove } from '../common/prove.ts'
 import type { AddonSettings } from './options.ts'
 
-/** Seconds are epoch seconds. */
-export interface Principal {
-  readonly identity: IdentityRecord
-  /** The compact token, for the replay key of deliveries. */
-  readonly token: string
-  readonly issuedAt: number
-  readonly expiresAt: number
-  readonly tokenId: string | undefined
-  readonly userId: string | undefined
-  /** As the host sent it; `undefined` when it sent none. */
-  readonly context: JsonRecord | undefined
-  /** Present when the request came with one of our own session tokens. */
-  readonly session: Session | undefined
-}
+export type { Principal }
 
 export interface PrincipalDeps extends Pick<DialectDeps, 'registry' | 'clock'> {
   readonly settings: AddonSettings
@@ -60,14 +49,6 @@ export function authenticate(
   if (options.hostOnly && isSessionToken(jws)) throw new PartywallError('ERR_TOKEN_TYPE')
   const key = identityKey(deps.settings, claimedIssuer(jws.claims))
   return prove(jws, key, deps.registry, identity => verify(jws, identity, deps))
-}
-
-/** Raw query of a request target, without `?`. */
-export function queryOf(target: string): string {
-  const start = target.indexOf('?')
-  if (start < 0) return ''
-  const end = target.indexOf('#', start)
-  return end < 0 ? target.slice(start + 1) : target.slice(start + 1, end)
 }
 
 function verify(jws: DecodedJws, identity: IdentityRecord, deps: PrincipalDeps): Principal {
