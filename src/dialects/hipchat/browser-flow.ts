@@ -9,7 +9,7 @@
 import * as z from 'zod'
 import { PartywallError } from '../../core/errors.ts'
 import type { Answer, RoutedRequest } from '../../http/view.ts'
-import { redirectAnswer } from './answers.ts'
+import { redirectAnswer } from '../common/answers.ts'
 import { checkHostUrl, parseAddress } from './host-address.ts'
 import { type Flaw, fetchHostDocument } from './host-document.ts'
 import { install } from './install.ts'

@@ -6,7 +6,7 @@
  */
 
 import type { Answer, Route, RoutedRequest } from '../../http/view.ts'
-import { jsonAnswer } from './answers.ts'
+import { jsonAnswer } from '../common/answers.ts'
 import { type GlanceInput, glanceContent } from './glance-content.ts'
 import type { HipchatPageContext } from './handler-context.ts'
 import type { LifecycleDeps } from './lifecycle.ts'

@@ -7,7 +7,7 @@ import { runInContext } from '../../core/context.ts'
 import { isPartywallError, PartywallError } from '../../core/errors.ts'
 import type { Answer, Guarded, RequestView, Route, RoutedRequest } from '../../http/view.ts'
 import { parseForm } from '../../wire/percent.ts'
-import { htmlAnswer, jsonAnswer, NO_CONTENT } from './answers.ts'
+import { htmlAnswer, jsonAnswer, NO_CONTENT } from '../common/answers.ts'
 import { Authentication, createAuthentication } from './authentication.ts'
 import { framingHeaders, withFraming } from './framing.ts'
 import {

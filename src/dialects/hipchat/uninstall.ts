@@ -6,7 +6,7 @@
 import { isPartywallError, PartywallError } from '../../core/errors.ts'
 import type { IdentityRecord } from '../../core/tenant.ts'
 import type { Answer, RoutedRequest } from '../../http/view.ts'
-import { NO_CONTENT } from './answers.ts'
+import { NO_CONTENT } from '../common/answers.ts'
 import { endInstallation, type LifecycleDeps } from './lifecycle.ts'
 import { identityKey } from './principal.ts'
 import { attributesOf } from './tenant.ts'

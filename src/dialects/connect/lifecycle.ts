@@ -1,0 +1,114 @@
+/**
+ * The lifecycle events of a Connect app (protocol s. 2): what each of them changes, and when it is answered.
+ *
+ * `installed` and `uninstalled` are signed by the product's vendor, `enabled` and `disabled` with the tenant's own secret.
+ * Events are ordered by their tokens' `iat`; a token counts once, with one body. A 2xx leaves when the change is durable and
+ * no process accepts the state before it.
+ */
+
+import type { DialectDeps } from '../../core/dialect.ts'
+import { isPartywallError, PartywallError } from '../../core/errors.ts'
+import { type JsonBody, readJsonBody } from '../../core/json-body.ts'
+import type { ChangeResult, KeySource } from '../../core/ports.ts'
+import type { IdentityRecord } from '../../core/tenant.ts'
+import type { Answer, RoutedRequest } from '../../http/view.ts'
+import { NO_CONTENT } from '../common/answers.ts'
+import { announceInstall, applyUninstall, type LifecycleListeners } from '../common/lifecycle.ts'
+import type { Principal } from '../common/principal.ts'
+import { attributesJson, checkEventBody, type LifecycleEvent, readInstallBody } from './install-body.ts'
+import type { ConnectSettings } from './options.ts'
+import { authenticate, identityKey } from './principal.ts'
+import { readSignedEvent, type SignedEvent, usedTokenOf } from './signed-lifecycle.ts'
+import { attributesOf, type ConnectAttributes } from './tenant.ts'
+
+export interface LifecycleDeps extends DialectDeps, LifecycleListeners {
+  readonly settings: ConnectSettings
+  readonly keys: KeySource
+}
+
+/** An install that keeps what an earlier one said may meet another change of the same identity that often before it gives up. */
+const MAX_TRIES = 4
+/** Whose word the vendor's key servers vouch for. A site may change its name; it stays within this. */
+const TRUST_DOMAIN = 'atlassian.net'
+
+/** Answers `installed`. @throws what `readSignedEvent` and `readInstallBody` throw; ERR_LIFECYCLE_STALE, ERR_TOKEN_REPLAYED; 503 */
+export async function handleInstalled({ view }: RoutedRequest, deps: LifecycleDeps): Promise<Answer> {
+  const event = await readSignedEvent(view, deps)
+  checkEventBody(event.body.value, 'installed', deps.settings)
+  const install = readInstallBody(event.body.value, deps.settings)
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const before = await deps.registry.findFresh(identityKey(deps.settings, event.clientKey))
+      const result = await deps.registry.apply({
+        kind: 'install',
+        ...orderOf(event, 'install', deps),
+        host: TRUST_DOMAIN,
+        secrets: { secret: install.secret },
+        attributes: attributesJson(withEarlierIds(install.attributes, before)),
+        state: 'installed',
+        ...(hasEarlierIds(before) ? { expect: before?.version ?? 'absent' } : {}),
+      })
+      return await answerChange(result, async () => announceInstall(result, before, {}, deps), event.clientKey)
+    } catch (error) {
+      if (!isPartywallError(error, 'ERR_INSTALL_CONFLICT') || tries === MAX_TRIES) throw error
+    }
+  }
+}
+
+/** Answers `uninstalled`; of an unknown or removed installation without effect. */
+export async function handleUninstalled({ view }: RoutedRequest, deps: LifecycleDeps): Promise<Answer> {
+  const event = await readSignedEvent(view, deps)
+  checkEventBody(event.body.value, 'uninstalled', deps.settings)
+  const result = await applyUninstall(orderOf(event, 'uninstall', deps), deps)
+  return answerChange(result, async () => undefined, event.clientKey)
+}
+
+/** Answers `enabled` and `disabled`, which a disabled installation may still send. */
+export async function handleSwitch(
+  { view }: RoutedRequest,
+  event: 'enabled' | 'disabled',
+  deps: LifecycleDeps,
+): Promise<Answer> {
+  const isInstalled = ({ state }: IdentityRecord) => state !== 'uninstalled' && state !== 'retired'
+  const principal = await authenticate(view, deps, 'request', isInstalled)
+  const body = await readJsonBody(view)
+  const clientKey = checkEventBody(body.value, event, deps.settings)
+  if (clientKey !== principal.identity.externalId) throw new PartywallError('ERR_TENANT_MISMATCH')
+  const kind = event === 'enabled' ? 'enable' : 'disable'
+  const result = await deps.registry.apply({ kind, ...orderOf(switchOf(principal, body, deps), kind, deps) })
+  return answerChange(result, async () => undefined, clientKey)
+}
+
+type Ordered = Pick<SignedEvent, 'clientKey' | 'at' | 'usedToken'>
+
+const orderOf = ({ clientKey, at, usedToken }: Ordered, reason: string, { settings }: LifecycleDeps) => ({
+  key: identityKey(settings, clientKey),
+  at,
+  reason,
+  usedToken,
+})
+
+const switchOf = (principal: Principal, body: JsonBody, { settings }: LifecycleDeps): Ordered => ({
+  clientKey: principal.identity.externalId,
+  at: principal.issuedAt * 1000,
+  usedToken: usedTokenOf(principal.token, body, principal.expiresAt + settings.leewaySeconds),
+})
+
+async function answerChange(result: ChangeResult, then: () => Promise<void>, tenant: string): Promise<Answer> {
+  if (result.outcome === 'stale') throw new PartywallError('ERR_LIFECYCLE_STALE')
+  await then()
+  await result.settled()
+  return { ...NO_CONTENT, tenant }
+}
+
+const hasEarlierIds = (before: IdentityRecord | undefined): boolean =>
+  before !== undefined && attributesOf(before).installationId !== undefined
+
+/** A product that leaves out an id it gave before has not taken it back: it stays, marked as unconfirmed (protocol s. 2.2). */
+function withEarlierIds(now: ConnectAttributes, before: IdentityRecord | undefined): ConnectAttributes {
+  const earlier = before === undefined ? undefined : attributesOf(before).installationId
+  if (now.installationId !== undefined || earlier === undefined) return now
+  return { ...now, installationId: earlier, isInstallationIdUnconfirmed: true }
+}
+
+export type { LifecycleEvent }
