@@ -182,9 +182,8 @@ test('operating: suspend, resume, health and shutdown do what they say', async (
 test('importing old data: the script says what could not be moved, moves the rest and reports', async () => {
   const { moveIn } = await load('importing-old-data', 'import.ts')
   const old = await startOldAddon()
-  await withWorld(async ({ app, host }) => {
+  await withWorld(async ({ app, addon, host }) => {
     const { record } = await old.install(host, host.createGroup({ name: 'Old' }), 'Old room')
-    const addon = app.hipchat({ name: 'Guide', scopes: ['send_notification'] })
     const dump = dumpOf(record, { 'data:greeting': 'Hello', 'data:': 'no name' })
     const said: string[] = []
     await captured(said, () => moveIn(addon, memoryStoreSource(dump)))
@@ -203,6 +202,7 @@ test('importing old data: the script says what could not be moved, moves the res
 
 interface World {
   readonly app: App
+  readonly addon: HipchatApp
   readonly server: Listening
   readonly host: HipchatHost
   /** Builds on the add-on, at the first call alone; installs it in a new room. */
@@ -245,7 +245,7 @@ async function withWorld(
     return tenantOf(installation, room, user)
   }
   try {
-    await work({ app, server, host, install })
+    await work({ app, addon, server, host, install })
   } finally {
     await server.close()
     await app.close()

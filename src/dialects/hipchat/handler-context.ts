@@ -7,7 +7,7 @@
 import type { TenantContext } from '../../core/context.ts'
 import type { Work } from '../../core/ports.ts'
 import type { TenantStore } from '../../core/store.ts'
-import type { RequestView } from '../../http/view.ts'
+import type { RequestView, RoutedRequest } from '../../http/view.ts'
 import type { InstallationFacts } from './announcement.ts'
 import type { Authentication } from './authentication.ts'
 import type { LifecycleDeps } from './lifecycle.ts'
@@ -120,6 +120,43 @@ export function createRequestServices(
     },
     get tenantWebhooks() {
       return services.tenantWebhooks
+    },
+  }
+}
+
+/** Written out for the same reason; the signal and the query are made when somebody asks. */
+export function createPageContext(
+  services: HipchatRequestServices,
+  { view, query: text, params }: RoutedRequest,
+  signal: () => AbortSignal,
+): HipchatPageContext {
+  let query: URLSearchParams | undefined
+  return {
+    tenant: services.tenant,
+    authentication: services.authentication,
+    get locals() {
+      return services.locals
+    },
+    get tenantStore() {
+      return services.tenantStore
+    },
+    get tenantClient() {
+      return services.tenantClient
+    },
+    get roomClient() {
+      return services.roomClient
+    },
+    get tenantWebhooks() {
+      return services.tenantWebhooks
+    },
+    view,
+    get query() {
+      query ??= new URLSearchParams(text)
+      return query
+    },
+    params,
+    get signal() {
+      return signal()
     },
   }
 }

@@ -6,14 +6,14 @@
 import { runInContext } from '../../core/context.ts'
 import { isPartywallError, PartywallError } from '../../core/errors.ts'
 import type { Answer, Guarded, RequestView, Route, RoutedRequest } from '../../http/view.ts'
-import { parseForm } from '../../wire/percent.ts'
+import { percentDecode } from '../../wire/percent.ts'
 import { htmlAnswer, jsonAnswer, NO_CONTENT } from '../common/answers.ts'
 import { Authentication, createAuthentication } from './authentication.ts'
 import { framingHeaders, withFraming } from './framing.ts'
 import {
+  createPageContext,
   createRequestServices,
   createServices,
-  extend,
   type HipchatPageContext,
   type HipchatRequestServices,
 } from './handler-context.ts'
@@ -70,12 +70,15 @@ export async function serveTenant(
   deps: LifecycleDeps,
   complete: (answer: Answer, admitted: Admitted) => Answer = answer => answer,
 ): Promise<Answer> {
-  const admitted = await guardRequest(request.view, deps)
+  const guarded = guardRequest(request.view, deps)
+  const admitted = guarded instanceof Promise ? await guarded : guarded
   const { properties } = admitted
   try {
-    const context: HipchatPageContext = extend(properties, { ...factsOf(request), signal: admitted.signal() })
+    checkQuery(request)
+    const context = createPageContext(properties, request, admitted.signal)
     const answer = answerOf(await admitted.run(() => runHandler(() => handler(context), deps)))
-    await admitted.ensureLive()
+    const check = admitted.ensureLive()
+    if (check !== undefined) await check
     return { ...complete(answer, admitted), tenant: properties.tenant.id }
   } finally {
     admitted.release()
@@ -87,7 +90,9 @@ async function servePublicPage(
   handler: PublicPageHandler,
   deps: LifecycleDeps,
 ): Promise<Answer> {
-  return answerOf(await runHandler(() => handler(factsOf(request)), deps))
+  checkQuery(request)
+  const { view, query, params } = request
+  return answerOf(await runHandler(() => handler({ view, query: new URLSearchParams(query), params }), deps))
 }
 
 function admit(principal: Principal, deps: LifecycleDeps): Admitted {
@@ -111,9 +116,9 @@ function admit(principal: Principal, deps: LifecycleDeps): Admitted {
 }
 
 /** @throws ERR_REQUEST_TARGET for a query that is no UTF-8: two broken spellings must not become one text */
-function factsOf({ view, query, params }: RoutedRequest) {
-  if (parseForm(query) === undefined) throw new PartywallError('ERR_REQUEST_TARGET')
-  return { view, query: new URLSearchParams(query), params }
+function checkQuery({ query }: RoutedRequest): void {
+  // Names and values decode as the whole does: the marks between them stand for themselves.
+  if (percentDecode(query) === undefined) throw new PartywallError('ERR_REQUEST_TARGET')
 }
 
 async function runHandler(handler: () => unknown, { logger }: LifecycleDeps): Promise<unknown> {
