@@ -73,7 +73,14 @@ async function runGuarded(guarded: Guarded<object>, context: KoaContext, next: (
     throw carryHeaders(error, [...PRIVATE_HEADERS, ...guarded.headers()])
   }
   if (context.res.headersSent) return
-  if (!(await isStillLive(guarded, context))) return
+  try {
+    const check = guarded.ensureLive()
+    if (check !== undefined) await check
+  } catch (error) {
+    // The installation ended while the handlers ran: what they answered is replaced by the refusal.
+    writeToKoa(context, errorAnswer(error))
+    return
+  }
   setHeaders(headers, guarded.headers())
   keepPrivate(headers)
   if (context.body instanceof Readable) bindStream(context.body, guarded)
@@ -85,17 +92,6 @@ const viewOf = (context: KoaContext): RequestView =>
     target: context.originalUrl,
     rawBody: (context.req as { rawBody?: unknown }).rawBody ?? (context.request as { rawBody?: unknown }).rawBody,
   })
-
-/** False when the installation ended while the handlers ran: what they answered is replaced by the refusal. */
-async function isStillLive(guarded: Guarded<object>, context: KoaContext): Promise<boolean> {
-  try {
-    await guarded.ensureLive()
-    return true
-  } catch (error) {
-    writeToKoa(context, errorAnswer(error))
-    return false
-  }
-}
 
 /**
  * Koa takes every header off before it answers an error; those in `error.headers` it sets again. What cannot take properties gets

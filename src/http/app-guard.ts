@@ -51,8 +51,14 @@ function surround<Properties extends object>(
   { onError, onAnswer }: AppGuardOptions,
 ): Guarded<Properties> {
   let isReleased = false
+  // Written out, since every authenticated request makes one.
   return {
-    ...guarded,
+    properties: guarded.properties,
+    tenant: guarded.tenant,
+    pageHeaders: guarded.pageHeaders,
+    run: guarded.run,
+    ensureLive: guarded.ensureLive,
+    headers: guarded.headers,
     report(error) {
       if (!isPartywallError(error) || error.status >= 500) onError(error, view)
     },

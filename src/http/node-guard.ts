@@ -55,7 +55,9 @@ export function releaseWithResponse(response: ServerResponse, guarded: Guarded<o
 /** Node emits from the connection, which belongs to no tenant: listeners would find no context. */
 export function bindEvents(emitter: EventEmitter, guarded: Guarded<object>): void {
   const emit = emitter.emit.bind(emitter)
-  emitter.emit = (name: string | symbol, ...values: unknown[]) => guarded.run(() => emit(name, ...values))
+  // Most events of most requests have no listener: then there is nothing to enter the context for.
+  emitter.emit = (name: string | symbol, ...values: unknown[]) =>
+    emitter.listenerCount(name) === 0 ? emit(name, ...values) : guarded.run(() => emit(name, ...values))
 }
 
 /** A body that the framework will read after the handlers: what fills it belongs inside the context. */
