@@ -16,6 +16,7 @@ import * as forHono from 'partywall/hono'
 import * as forKoa from 'partywall/koa'
 import * as forNode from 'partywall/node'
 import { eventually } from '../support/processes.ts'
+import { exchange, statusIn } from './http-raw.ts'
 import { closeServers, errorCode, routes, serveListener, setUpGuard, tenants } from './koa-support.ts'
 
 afterEach(closeServers)
@@ -91,6 +92,15 @@ test('Hono and fetch: who reads the body before us must keep the raw one', async
   const request = new Request('http://x/addon/webhook', { method: 'POST', body })
   await request.text()
   assert.equal(await errorCode(await forFetch.mount(routes)(request)), 'ERR_BODY_CONSUMED')
+})
+
+test('Hono: an answer that went out past the server is not sent a second time', async context => {
+  const printed = context.mock.method(console, 'error', () => undefined)
+  const { port } = await serveListener(getRequestListener(new Hono().use(forHono.mount(routes)).fetch))
+  const head = 'POST /addon/webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n'
+  const { text } = await exchange(port, [head, Buffer.alloc(3_000_000)])
+  assert.equal(statusIn(text), 413)
+  assert.equal(printed.mock.callCount(), 0)
 })
 
 test('Express: error handlers of the author come first; H 84: what nobody handles shows no stack in development', async () => {

@@ -1,4 +1,4 @@
-// One case list over a listening server of each framework. `ADAPTERS=koa,hono npm test -- --only adapters` runs some of them.
+// One case list over a listening server of each framework. `ADAPTERS=koa,hono npm test -- --only e2e/adapters` runs some of them.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { adapterCases } from '../support/adapter-cases.ts'

@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
+import { isPartywallError, type RequestView } from 'partywall'
+import { DEFAULT_FLOOD_SETTINGS } from '../../../src/http/flood-gate.ts'
 import { exchange, statusIn } from '../../e2e/http-raw.ts'
 import { eventually } from '../processes.ts'
 import {
@@ -77,6 +79,16 @@ export const endingCases: readonly AdapterCase[] = [
     },
   },
   {
+    name: 'H 85: the guard itself stands behind the flood gate: who is refused over and over is told 429',
+    async run(world) {
+      const codes = new Set<string>()
+      for (let count = 0; count <= DEFAULT_FLOOD_SETTINGS.refusedBurst + 100; count++)
+        codes.add(await guardAlone(world))
+      assert.deepEqual([...codes], ['ERR_TOKEN_MISSING', 'ERR_RATE_LIMITED'])
+      assert.equal((await world.ask('/own/whoami', world.ada)).status, 200)
+    },
+  },
+  {
     name: 'an app that closes answers 503, and lets the request that runs finish',
     run: closeWhileOneRuns,
   },
@@ -92,7 +104,26 @@ async function closeWhileOneRuns(world: AdapterWorld): Promise<void> {
     assert.ok(Number(response.headers.get('retry-after')) >= 1)
     await assertRefused(response, 503, 'ERR_SHUTTING_DOWN')
   }
+  assert.equal(await guardAlone(world), 'ERR_SHUTTING_DOWN')
   world.author.open()
   assert.deepEqual(await jsonOf(running), { made: 'while it held' })
   await closing
+}
+
+/** The code with which the guard refuses a request without token, from an address of its own, asked without a framework. */
+async function guardAlone(world: AdapterWorld): Promise<string> {
+  const view: RequestView = {
+    method: 'GET',
+    target: '/own/whoami',
+    remoteAddress: '203.0.113.9',
+    header: () => undefined,
+    headerValues: () => [],
+    body: async () => Buffer.alloc(0),
+  }
+  try {
+    await world.addon.guard()(view)
+    return 'let in'
+  } catch (error) {
+    return isPartywallError(error) ? error.code : String(error)
+  }
 }

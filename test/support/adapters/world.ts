@@ -19,6 +19,7 @@ export interface AdapterTenant {
 export interface AdapterWorld {
   readonly framework: Framework
   readonly app: App
+  readonly addon: HipchatApp
   readonly author: Author
   readonly server: Listening
   /** Errors the app's log has heard of. */
@@ -48,6 +49,7 @@ export async function createAdapterWorld(framework: Framework, database: TestDat
   return {
     framework,
     app,
+    addon,
     author,
     server,
     logged,
