@@ -179,9 +179,10 @@ test('operating: suspend, resume, health and shutdown do what they say', async (
   })
 })
 
-test('importing old data: the script says what could not be moved, moves the rest and reports', async () => {
+test('importing old data: the script says what could not be moved, moves the rest and reports', async t => {
   const { moveIn } = await load('importing-old-data', 'import.ts')
   const old = await startOldAddon()
+  t.after(() => old.close())
   await withWorld(async ({ app, addon, host }) => {
     const { record } = await old.install(host, host.createGroup({ name: 'Old' }), 'Old room')
     const dump = dumpOf(record, { 'data:greeting': 'Hello', 'data:': 'no name' })
@@ -197,7 +198,6 @@ test('importing old data: the script says what could not be moved, moves the res
     )
     assert.equal(greeting, 'Hello')
   })
-  await old.close()
 })
 
 interface World {
