@@ -37,8 +37,8 @@ before(async () => {
       const addon = app.hipchat({ key, path: `/${scope}`, name: scope, scopes: ['admin_room', 'send_notification'] })
       addon
         .webhook('room_message', /^note (\w+)$/, async context => {
-          heard.push(`${scope} ${context.match?.[1]}`)
           await context.tenantStore.set('note', `${scope} ${context.match?.[1]}`)
+          heard.push(`${scope} ${context.match?.[1]}`)
         })
         .onWebhook('room_enter', ({ sender }) => heard.push(`${scope} met ${sender?.name}`))
         .onInstalled(({ tenant }) => lifecycle.push(`${scope} installed ${tenant.links.base}`))
