@@ -17,15 +17,18 @@ import { systemClock, systemRandom } from './core/system.ts'
 import type { DialectId, IdentityKey } from './core/tenant.ts'
 import { createTenantStore } from './core/tenant-store.ts'
 import { createTokens } from './core/tokens.ts'
+import { type ConnectAddon, type ConnectPorts, createConnectAddon } from './dialects/connect/addon.ts'
+import type { ConnectAddonOptions } from './dialects/connect/options.ts'
 import { createHipchatAddon, type HipchatAddon } from './dialects/hipchat/addon.ts'
 import type { HipchatAddonOptions } from './dialects/hipchat/options.ts'
 import { type AppGuardOptions, createAppGuard } from './http/app-guard.ts'
 import { createFloodGate, type FloodGate } from './http/flood-gate.ts'
+import { createKeySource } from './http/key-source.ts'
 import { createTenantLimits, limitBinder } from './http/limits.ts'
 import { watchLoop } from './http/loop-watch.ts'
 import { createOutbound } from './http/outbound.ts'
 import { createRouter, type ErrorListener } from './http/router.ts'
-import type { Answer, Mountable, Route } from './http/view.ts'
+import type { Answer, Guard, Guarding, GuardOptions, Mountable, Route } from './http/view.ts'
 import { createDeadLetters, type DeadLetters } from './jobs/dead-letters.ts'
 import { createDispatcher } from './jobs/dispatcher.ts'
 import { createFarewells } from './jobs/farewells.ts'
@@ -53,10 +56,17 @@ export interface HipchatApp extends HipchatAddon {
   authenticate(): KoaMiddleware
 }
 
+export type ConnectOptions = Omit<ConnectAddonOptions, 'insecureHosts'>
+
+export interface ConnectApp extends ConnectAddon {
+  /** Koa middleware for routes of your own, as HipChat's; `token` says which tokens they take. */
+  authenticate(options?: GuardOptions): KoaMiddleware
+}
+
 /** How an operator names an installation. */
 export interface InstallationName {
   readonly dialect: DialectId
-  /** HipChat `oauthId`. */
+  /** HipChat `oauthId`, Connect `clientKey`. */
   readonly id: string
   /** Key of the add-on where it is not the app's own. */
   readonly addon?: string
@@ -67,6 +77,8 @@ export interface App extends Mountable {
   readonly baseUrl: string
   /** Adds a HipChat add-on. @throws ERR_DESCRIPTOR_INVALID · TypeError after the first request */
   hipchat(options: HipchatOptions): HipchatApp
+  /** Adds an Atlassian Connect app. @throws ERR_DESCRIPTOR_INVALID, ERR_CONFIG · TypeError after the first request */
+  connect(options: ConnectOptions): ConnectApp
   /** Names a handler for `jobs`. @throws TypeError when the name is taken */
   job(name: string, handler: WorkHandler): void
   readonly jobs: Jobs
@@ -202,14 +214,27 @@ async function assemble(
     eraseIfDue: identity => retention.eraseIfDue(identity),
   }
 
-  const addons: { readonly key: string; readonly routes: readonly Route[]; freeze(): void }[] = []
+  const connectPorts: ConnectPorts = {
+    ...deps,
+    createKeySource: servers => createKeySource({ outbound, clock, servers }),
+  }
+
+  const addons: { readonly dialect: DialectId; readonly addon: Addon }[] = []
+  const add = <A extends Addon>(dialect: DialectId, create: () => A): A => {
+    if (routes !== undefined) throw new TypeError('the app serves already; add its add-ons before the first request')
+    const addon = create()
+    const isTaken = addons.some(one => one.dialect === dialect && one.addon.key === addon.key)
+    if (isTaken) throw new TypeError(`two add-ons have the key ${addon.key}`)
+    addons.push({ dialect, addon })
+    return addon
+  }
   let routes: Mountable | undefined
   const serve = (): Mountable => {
     if (routes !== undefined) return routes
-    for (const addon of addons) addon.freeze()
+    for (const { addon } of addons) addon.freeze()
     routes = gate.protectApp(
       createRouter(
-        addons.flatMap(addon => addon.routes),
+        addons.flatMap(({ addon }) => addon.routes),
         configuration.basePath,
         onError,
       ),
@@ -246,13 +271,18 @@ async function assemble(
   const app: App = {
     key: spec.key,
     baseUrl: spec.baseUrl,
-    hipchat(addonOptions) {
-      if (routes !== undefined) throw new TypeError('the app serves already; add its add-ons before the first request')
-      const addon = createHipchatAddon({ ...addonOptions, insecureHosts: developmentHosts }, deps)
-      if (addons.some(one => one.key === addon.key)) throw new TypeError(`two add-ons have the key ${addon.key}`)
-      addons.push(addon)
-      return withAdapters(addon, gate, guardOptions)
-    },
+    hipchat: addonOptions =>
+      withAdapters(
+        add('hipchat', () => createHipchatAddon({ ...addonOptions, insecureHosts: developmentHosts }, deps)),
+        gate,
+        guardOptions,
+      ),
+    connect: addonOptions =>
+      withAdapters(
+        add('connect', () => createConnectAddon({ ...addonOptions, insecureHosts: developmentHosts }, connectPorts)),
+        gate,
+        guardOptions,
+      ),
     job: (name, handler) => handlers.set(`app:${spec.key}:${spec.environment}:${name}`, handler),
     jobs: namedJobs(jobs, `app:${spec.key}:${spec.environment}`),
     deliveries: inbox,
@@ -306,12 +336,25 @@ async function assemble(
   }
 }
 
-/** The add-on as adapters see it: its guard behind the gate and in the log, and Koa's as a method. The dialect knows none. */
-function withAdapters(addon: HipchatAddon, gate: FloodGate, options: AppGuardOptions): HipchatApp {
-  const guard = createAppGuard(gate.protectGuard(addon.guard()), options)
-  const methods = { guard: () => guard, authenticate: () => authenticate(methods) }
+/** What the app needs to know of an add-on of any dialect. */
+interface Addon {
+  readonly key: string
+  readonly routes: readonly Route[]
+  freeze(): void
+}
+
+/** The add-on as adapters see it: its guard behind the gate and in the log, and Koa's as a method. The dialects know none. */
+function withAdapters<P extends object, A extends Guarding<P>>(
+  addon: A & Guarding<P>,
+  gate: FloodGate,
+  options: AppGuardOptions,
+): A & { authenticate(options?: GuardOptions): KoaMiddleware } {
+  const guard = (which?: GuardOptions): Guard<P> => createAppGuard(gate.protectGuard(addon.guard(which)), options)
+  const methods = { guard, authenticate: (which?: GuardOptions) => authenticate(methods, which) }
   const { guard: _, ...rest } = Object.getOwnPropertyDescriptors(addon)
-  return Object.defineProperties(methods, rest) as HipchatApp
+  return Object.defineProperties(methods, rest) as unknown as A & {
+    authenticate(options?: GuardOptions): KoaMiddleware
+  }
 }
 
 /** Handlers of an app's jobs are named within the app, so that apps on one database never run each other's. */

@@ -1,6 +1,14 @@
 /** Public exports of `partywall`. A bare import loads what every app needs and no more; other parts have subpaths. */
 
-export { type App, createApp, type HipchatApp, type HipchatOptions, type InstallationName } from './app.ts'
+export {
+  type App,
+  type ConnectApp,
+  type ConnectOptions,
+  createApp,
+  type HipchatApp,
+  type HipchatOptions,
+  type InstallationName,
+} from './app.ts'
 export type { AppOptions } from './configuration.ts'
 export { currentContext, type TenantContext } from './core/context.ts'
 export type { AppSpec } from './core/dialect.ts'
@@ -10,6 +18,19 @@ export { createLogger } from './core/log.ts'
 export type { Clock, KeyProvider, Logger, Random, Work, WorkHandler } from './core/ports.ts'
 export type { ListOptions, SetOptions, StoreEntry, StorePage, TenantStore } from './core/store.ts'
 export type { JsonObject, JsonValue } from './core/tenant.ts'
+export type {
+  ConnectInstalledContext,
+  ConnectLifecycleContext,
+  ConnectPageContext,
+  ConnectRequestServices,
+  ConnectTenantServices,
+} from './dialects/connect/handler-context.ts'
+export type { ConnectLocals } from './dialects/connect/locals.ts'
+export type { ModuleDefinition } from './dialects/connect/module-builder.ts'
+export type { ConnectScope } from './dialects/connect/options.ts'
+export type { ConnectTenant } from './dialects/connect/tenant.ts'
+export type { ConnectWebhookOptions } from './dialects/connect/webhook-definitions.ts'
+export type { ConnectWebhookContext } from './dialects/connect/webhook-work.ts'
 export type { InstallationFacts } from './dialects/hipchat/announcement.ts'
 export type {
   ActionDefinition,
@@ -49,5 +70,5 @@ export type { HipchatTenant } from './dialects/hipchat/tenant.ts'
 export type { RoomClient, TenantClient, UserClient } from './dialects/hipchat/tenant-client.ts'
 export type { TenantWebhooks } from './dialects/hipchat/tenant-webhooks.ts'
 export { type Listening, listen, serverOptions } from './http/server.ts'
-export type { Answer, Guard, Guarded, Guarding, Mountable, RequestView } from './http/view.ts'
+export type { Answer, Guard, Guarded, Guarding, GuardOptions, Mountable, RequestView } from './http/view.ts'
 export type { DeadLetter, DeadLetters } from './jobs/dead-letters.ts'

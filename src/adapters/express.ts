@@ -7,7 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { answerOwn, attach } from '../http/admission.ts'
 import { checkServer, guardExchange } from '../http/node-guard.ts'
 import { createNodeView } from '../http/node-view.ts'
-import type { Answer, Guarding, Mountable, RequestView } from '../http/view.ts'
+import type { Answer, Guarding, GuardOptions, Mountable, RequestView } from '../http/view.ts'
 import { writeAnswer } from '../http/write-answer.ts'
 import { type ExpressApplication, hideErrorsOf } from './express-errors.ts'
 
@@ -49,8 +49,8 @@ export function mount(app: Mountable): ExpressMiddleware {
  *
  * @example server.use(authenticate(addon)); server.get('/me', (req, res) => res.json({ tenant: req.tenant.id }))
  */
-export function authenticate(addon: Guarding<object>): ExpressMiddleware {
-  const guard = addon.guard()
+export function authenticate(addon: Guarding<object>, options?: GuardOptions): ExpressMiddleware {
+  const guard = addon.guard(options)
   return (request, response, next) => {
     hideBanner(response)
     return guardExchange(

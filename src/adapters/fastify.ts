@@ -7,7 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { answerOwn, attach } from '../http/admission.ts'
 import { checkServer, guardExchange } from '../http/node-guard.ts'
 import { createNodeView } from '../http/node-view.ts'
-import type { Answer, Guarding, Mountable, RequestView } from '../http/view.ts'
+import type { Answer, Guarding, GuardOptions, Mountable, RequestView } from '../http/view.ts'
 import { hasLargeUnreadBody, writeAnswer } from '../http/write-answer.ts'
 import { type FastifyErrorHandler, hideErrors } from './fastify-errors.ts'
 
@@ -68,8 +68,8 @@ export function mount(app: Mountable): FastifyPlugin {
  *   scope.get('/me', async request => ({ tenant: request.tenant.id }))
  * })
  */
-export function authenticate(addon: Guarding<object>): FastifyPlugin {
-  const guard = addon.guard()
+export function authenticate(addon: Guarding<object>, options?: GuardOptions): FastifyPlugin {
+  const guard = addon.guard(options)
   return inScopeOfCaller(scope => {
     if (scope.errorHandler.name === 'defaultErrorHandler') scope.setErrorHandler(hideErrors)
     scope.addHook('onRequest', (request, reply, done) => {

@@ -8,7 +8,7 @@ import { guardFetch } from '../http/fetch-guard.ts'
 import { createFetchView, nodePartsOf } from '../http/fetch-view.ts'
 import { checkServer } from '../http/node-guard.ts'
 import { isOriginForm } from '../http/target.ts'
-import type { Guarding, Mountable } from '../http/view.ts'
+import type { Guarding, GuardOptions, Mountable } from '../http/view.ts'
 
 export type { FetchEnvironment } from '../http/fetch-view.ts'
 
@@ -44,8 +44,9 @@ export function mount(app: Mountable, next: FetchHandler = answerNotFound): Fetc
 export function authenticate<Properties extends object>(
   addon: Guarding<Properties>,
   handler: TenantFetchHandler<Properties>,
+  options?: GuardOptions,
 ): FetchHandler {
-  const guard = addon.guard()
+  const guard = addon.guard(options)
   return (request, environment) =>
     guardFetch(guard, { request, environment }, ({ properties }) => handler(request, properties, environment))
 }

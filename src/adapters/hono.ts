@@ -10,7 +10,7 @@ import { respond } from '../http/fetch-answer.ts'
 import { guardFetch } from '../http/fetch-guard.ts'
 import { createFetchView, nodePartsOf } from '../http/fetch-view.ts'
 import { checkServer } from '../http/node-guard.ts'
-import type { Guarding, Mountable } from '../http/view.ts'
+import type { Guarding, GuardOptions, Mountable } from '../http/view.ts'
 
 /** What we use of Hono's context. */
 export interface HonoContext {
@@ -52,8 +52,8 @@ export function mount(app: Mountable): HonoMiddleware {
  * const server = new Hono<{ Variables: HipchatRequestServices }>()
  * server.use('/me', authenticate(addon)).get('/me', c => c.json({ tenant: c.get('tenant').id }))
  */
-export function authenticate(addon: Guarding<object>): HonoMiddleware {
-  const guard = addon.guard()
+export function authenticate(addon: Guarding<object>, options?: GuardOptions): HonoMiddleware {
+  const guard = addon.guard(options)
   return async (context, next) => {
     const { env: environment, req } = context
     const exchange = { request: req.raw, environment, rawBody: context.get('rawBody') }

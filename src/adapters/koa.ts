@@ -11,7 +11,7 @@ import { errorAnswer, PRIVATE_HEADERS } from '../http/answers.ts'
 import { bindEvents, bindStream, checkServer, releaseWithResponse } from '../http/node-guard.ts'
 import { createNodeView } from '../http/node-view.ts'
 import { headersOfNode, keepPrivate, setHeaders, setMissing } from '../http/response-headers.ts'
-import type { Answer, Guarded, Guarding, Mountable, RequestView } from '../http/view.ts'
+import type { Answer, Guarded, Guarding, GuardOptions, Mountable, RequestView } from '../http/view.ts'
 import { hasLargeUnreadBody, writeAnswer } from '../http/write-answer.ts'
 
 /** What we use of Koa's context. */
@@ -50,8 +50,8 @@ export function mount(app: Mountable): KoaMiddleware {
  *
  * @example koa.use(authenticate(addon))
  */
-export function authenticate(addon: Guarding<object>): KoaMiddleware {
-  const guard = addon.guard()
+export function authenticate(addon: Guarding<object>, options?: GuardOptions): KoaMiddleware {
+  const guard = addon.guard(options)
   return async (context, next) => {
     checkServer(context.req)
     const refuse = (answer: Answer) => writeToKoa(context, answer)

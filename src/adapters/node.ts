@@ -6,7 +6,7 @@ import { errorAnswer } from '../http/answers.ts'
 import { checkServer, guardExchange } from '../http/node-guard.ts'
 import { createNodeHandler, type NodeHandlerOptions } from '../http/node-handler.ts'
 import { createNodeView } from '../http/node-view.ts'
-import type { Guarded, Guarding, Mountable } from '../http/view.ts'
+import type { Guarded, Guarding, GuardOptions, Mountable } from '../http/view.ts'
 import { writeAnswer } from '../http/write-answer.ts'
 
 export interface RequestListenerOptions extends NodeHandlerOptions {
@@ -39,8 +39,9 @@ export function createRequestListener(app: Mountable, options: RequestListenerOp
 export function authenticate<Properties extends object>(
   addon: Guarding<Properties>,
   handler: TenantListener<Properties>,
+  options?: GuardOptions,
 ): RequestListener {
-  const guard = addon.guard()
+  const guard = addon.guard(options)
   return (request, response) => {
     const fail = (guarded: Guarded<Properties>, error: unknown) => {
       guarded.report?.(error)

@@ -77,7 +77,14 @@ export type Guard<Properties extends object = Readonly<Record<string, unknown>>>
 ) => Guarded<Properties> | Promise<Guarded<Properties>>
 /** What `authenticate` of every adapter takes: an add-on. */
 export interface Guarding<Properties extends object> {
-  guard(): Guard<Properties>
+  guard(options?: GuardOptions): Guard<Properties>
+}
+export interface GuardOptions {
+  /**
+   * Which tokens the routes take, where a protocol has several kinds: `request`, made for one address (default), or `context`, which
+   * the app's own pages send. HipChat has one kind.
+   */
+  readonly token?: 'request' | 'context'
 }
 /** An app as adapters see it: answers its own routes, `undefined` for any other path. */
 export interface Mountable {

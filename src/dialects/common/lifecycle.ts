@@ -49,22 +49,50 @@ export async function applyUninstall(change: Omit<Uninstall, 'kind'>, deps: Deps
   return result
 }
 
+/** For listeners: what has happened to the installation. */
+export type InstallKind = 'install' | 'update'
+
 /**
- * The listeners' work is a delivery like any other: durable before the 2xx, once per version of the identity, retried.
+ * The work of install listeners is a delivery like any other: durable before the 2xx, once per version of the identity, retried.
  * @param before  as it was before the change; `undefined` when it was unknown
+ * @param facts  what else the listeners hear; other facts of the same version are news
  */
 export async function announceInstall(
+  result: ChangeResult,
+  before: IdentityRecord | undefined,
+  deps: Deps,
+  facts: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  if (!deps.hasInstallListeners()) return
+  const isUpdate =
+    result.outcome === 'changed' || (result.outcome === 'unchanged' && (result.identity?.version ?? 0) > 1)
+  const kind: InstallKind = isUpdate ? 'update' : 'install'
+  await announce(result, before, { event: 'installed', handler: deps.installHandler, facts, payload: { kind } }, deps)
+}
+
+export interface Announcement {
+  readonly event: string
+  /** Handler name of the delivery. */
+  readonly handler: string
+  readonly facts?: Readonly<Record<string, string>>
+  readonly payload: JsonObject
+}
+
+/** Owes the listeners of a change a delivery, once per version of the identity; of a change without effect, within the hour. */
+export async function announce(
   { outcome, identity }: ChangeResult,
   before: IdentityRecord | undefined,
-  facts: JsonObject,
-  deps: Deps,
+  { event, handler, facts = {}, payload }: Announcement,
+  deps: Pick<DialectDeps, 'clock' | 'binder' | 'inbox'>,
 ): Promise<void> {
-  if (identity === undefined || !deps.hasInstallListeners()) return
+  if (identity === undefined) return
   // Unchanged: perhaps a process died between commit and delivery. The retry key makes it once.
   if (outcome === 'unchanged' && deps.clock.now() - (before?.orderedAt ?? 0) > RETRY_WINDOW_MS) return
-  const retryKey = createHash('sha256').update(`installed ${identity.uid} ${identity.version}`).digest()
-  const payload = JSON.stringify({ ...facts, outcome })
-  await deps.binder.run(identity, context =>
-    deps.inbox.accept(context, { handler: deps.installHandler, payload, retryKey }),
-  )
+  const name = [event, identity.uid, String(identity.version), ...Object.values(facts)]
+  const delivery = {
+    handler,
+    payload: JSON.stringify({ ...payload, ...facts }),
+    retryKey: createHash('sha256').update(JSON.stringify(name)).digest(),
+  }
+  await deps.binder.run(identity, context => deps.inbox.accept(context, delivery))
 }

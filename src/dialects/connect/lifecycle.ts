@@ -10,12 +10,12 @@ import type { DialectDeps } from '../../core/dialect.ts'
 import { isPartywallError, PartywallError } from '../../core/errors.ts'
 import { type JsonBody, readJsonBody } from '../../core/json-body.ts'
 import type { ChangeResult, KeySource } from '../../core/ports.ts'
-import type { IdentityRecord } from '../../core/tenant.ts'
+import { type IdentityRecord, isLive } from '../../core/tenant.ts'
 import type { Answer, RoutedRequest } from '../../http/view.ts'
 import { NO_CONTENT } from '../common/answers.ts'
-import { announceInstall, applyUninstall, type LifecycleListeners } from '../common/lifecycle.ts'
+import { announce, announceInstall, applyUninstall, type LifecycleListeners } from '../common/lifecycle.ts'
 import type { Principal } from '../common/principal.ts'
-import { attributesJson, checkEventBody, type LifecycleEvent, readInstallBody } from './install-body.ts'
+import { attributesJson, checkEventBody, readInstallBody } from './install-body.ts'
 import type { ConnectSettings } from './options.ts'
 import { authenticate, identityKey } from './principal.ts'
 import { readSignedEvent, type SignedEvent, usedTokenOf } from './signed-lifecycle.ts'
@@ -24,6 +24,11 @@ import { attributesOf, type ConnectAttributes } from './tenant.ts'
 export interface LifecycleDeps extends DialectDeps, LifecycleListeners {
   readonly settings: ConnectSettings
   readonly keys: KeySource
+  /** Handler name of the deliveries that run `onEnabled`. */
+  readonly enableHandler: string
+  readonly hasEnableListeners: () => boolean
+  /** Runs `onDisabled` for an installation that is about to be disabled; never fails. */
+  readonly tellDisabled: (identity: IdentityRecord) => Promise<void>
 }
 
 /** An install that keeps what an earlier one said may meet another change of the same identity that often before it gives up. */
@@ -48,7 +53,7 @@ export async function handleInstalled({ view }: RoutedRequest, deps: LifecycleDe
         state: 'installed',
         ...(hasEarlierIds(before) ? { expect: before?.version ?? 'absent' } : {}),
       })
-      return await answerChange(result, async () => announceInstall(result, before, {}, deps), event.clientKey)
+      return await answerChange(result, async () => announceInstall(result, before, deps), event.clientKey)
     } catch (error) {
       if (!isPartywallError(error, 'ERR_INSTALL_CONFLICT') || tries === MAX_TRIES) throw error
     }
@@ -75,8 +80,18 @@ export async function handleSwitch(
   const clientKey = checkEventBody(body.value, event, deps.settings)
   if (clientKey !== principal.identity.externalId) throw new PartywallError('ERR_TENANT_MISMATCH')
   const kind = event === 'enabled' ? 'enable' : 'disable'
-  const result = await deps.registry.apply({ kind, ...orderOf(switchOf(principal, body, deps), kind, deps) })
-  return answerChange(result, async () => undefined, clientKey)
+  const order = orderOf(switchOf(principal, body, deps), kind, deps)
+  const before = principal.identity
+  // Nothing of a disabled installation runs, its listeners neither: they hear while it still does.
+  if (kind === 'disable' && isLive(before) && order.at >= before.orderedAt) await deps.tellDisabled(before)
+  const result = await deps.registry.apply({ kind, ...order })
+  const announcement = { event: 'enabled', handler: deps.enableHandler, payload: {} }
+  const isTold = kind === 'enable' && deps.hasEnableListeners()
+  return answerChange(
+    result,
+    async () => (isTold ? announce(result, before, announcement, deps) : undefined),
+    clientKey,
+  )
 }
 
 type Ordered = Pick<SignedEvent, 'clientKey' | 'at' | 'usedToken'>
@@ -110,5 +125,3 @@ function withEarlierIds(now: ConnectAttributes, before: IdentityRecord | undefin
   if (now.installationId !== undefined || earlier === undefined) return now
   return { ...now, installationId: earlier, isInstallationIdUnconfirmed: true }
 }
-
-export type { LifecycleEvent }

@@ -26,7 +26,8 @@ export type ConnectScope = (typeof CONNECT_SCOPES)[number]
 export type ConnectFamily = 'atlassian' | 'bitbucket'
 
 export interface ConnectAddonOptions {
-  readonly name: string
+  /** Left out: that of `descriptor`. */
+  readonly name?: string
   /** Left out: the name. */
   readonly description?: string
   readonly vendor?: { readonly name?: string; readonly url?: string }
@@ -61,8 +62,14 @@ export interface ConnectAddonOptions {
   readonly sessionMinutes?: number
   /** End of a chain of refreshed session tokens, minutes from its first; default 480. */
   readonly sessionMaxMinutes?: number
+  /** The browser script of the product's pages; default: the product's own. */
+  readonly hostScriptUrl?: string
   /** A full or partial descriptor: its modules and further fields are published; our addresses stay ours. */
   readonly descriptor?: JsonObject
+  /** For `{{name}}` in the texts of `descriptor`, besides `localBaseUrl`, `environment` and `appKey`. */
+  readonly descriptorValues?: Readonly<Record<string, string>>
+  /** Last change of the descriptor, which is checked afterwards; our addresses stay ours. */
+  readonly descriptorTransformer?: (descriptor: JsonObject) => JsonObject
 }
 
 /** Paths below the prefix. */
@@ -72,7 +79,10 @@ export interface ConnectRoutes {
   readonly uninstalled: string
   readonly enabled: string
   readonly disabled: string
+  /** Webhooks have paths below it. */
   readonly webhook: string
+  /** Where moves between realms are told (`dare-migration`). */
+  readonly migration: string
 }
 
 /** The same, complete: what the rest of the dialect reads. */
@@ -105,7 +115,7 @@ export interface ConnectSettings {
   readonly secretOverlapSeconds: number
   readonly sessionSeconds: number
   readonly sessionMaxSeconds: number
-  readonly descriptor: JsonObject
+  readonly hostScriptUrl: string
 }
 
 /** Where install keys of the production environment are published (protocol s. 3). */
@@ -124,6 +134,11 @@ const ROUTES: ConnectRoutes = {
   enabled: '/enabled',
   disabled: '/disabled',
   webhook: '/webhook',
+  migration: '/dare-migration',
+}
+const SCRIPTS: Readonly<Record<ConnectFamily, string>> = {
+  atlassian: 'https://connect-cdn.atl-paas.net/all.js',
+  bitbucket: 'https://bitbucket.org/atlassian-connect/all.js',
 }
 const MAX_REGIONS = 64
 
@@ -160,7 +175,7 @@ export function readConnectOptions(options: ConnectAddonOptions, app: AppSpec): 
     secretOverlapSeconds: readNumber(options.secretOverlapSeconds ?? 0, 'secretOverlapSeconds', 0, 600),
     sessionSeconds: readMinutes(options.sessionMinutes ?? 15, 'sessionMinutes'),
     sessionMaxSeconds: readMinutes(options.sessionMaxMinutes ?? 480, 'sessionMaxMinutes'),
-    descriptor: options.descriptor ?? {},
+    hostScriptUrl: options.hostScriptUrl ?? SCRIPTS[family],
   })
 }
 
@@ -192,6 +207,7 @@ function routesOf(prefix: string, given: Partial<ConnectRoutes>): ConnectRoutes 
     enabled: at('enabled'),
     disabled: at('disabled'),
     webhook: at('webhook'),
+    migration: at('migration'),
   }
   if (new Set(Object.values(routes)).size === Object.keys(routes).length) return Object.freeze(routes)
   throw invalidDescriptor('routes: every route has a path of its own')

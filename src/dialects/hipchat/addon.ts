@@ -10,16 +10,16 @@ import type { DialectDeps } from '../../core/dialect.ts'
 import type { JsonObject } from '../../core/tenant.ts'
 import type { Guard, Route } from '../../http/view.ts'
 import { jsonAnswer } from '../common/answers.ts'
+import { extend } from '../common/extend.ts'
+import { createSeal } from '../common/seal.ts'
 import { readInstallationFacts } from './announcement.ts'
 import { handleInstalledPage, handleUninstalledPage } from './browser-flow.ts'
 import { type CapabilityBuilder, createCapabilityBuilder } from './builder/capability-builder.ts'
 import { createDescription } from './builder/description.ts'
-import { createSeal } from './builder/seal.ts'
 import { urlOf } from './descriptor.ts'
 import { glanceRoutes } from './glance.ts'
 import {
   createServices,
-  extend,
   type HipchatInstalledContext,
   type HipchatLifecycleContext,
   type HipchatRequestServices,

@@ -1,13 +1,7 @@
-/**
- * What `onInstalled` listeners hear of an installation, as a delivery like any other: durable before the host is answered, once
- * per version of the identity, retried.
- */
+/** How an installation came, and what its `onInstalled` listeners hear of that. */
 
-import { createHash } from 'node:crypto'
 import * as z from 'zod'
-import type { ChangeResult } from '../../core/ports.ts'
-import type { IdentityRecord, JsonValue } from '../../core/tenant.ts'
-import type { LifecycleDeps } from './lifecycle.ts'
+import type { JsonValue } from '../../core/tenant.ts'
 
 /** What is known of the way an installation came, besides its document. */
 export interface Arrival {
@@ -28,30 +22,7 @@ export interface InstallationFacts {
 
 const payloadShape = z.object({ kind: z.enum(['install', 'update']), relayState: z.string().optional() })
 
-/** A host that saw no 2xx sends the same installation again within this time. */
-const RETRY_WINDOW_MS = 3_600_000
-
-export async function announceInstall(
-  { outcome, identity }: ChangeResult,
-  before: IdentityRecord | undefined,
-  { relayState }: Arrival,
-  deps: LifecycleDeps,
-): Promise<void> {
-  if (identity === undefined || !deps.hasInstallListeners()) return
-  // Unchanged: perhaps a process died between commit and delivery. The retry key makes it once.
-  if (outcome === 'unchanged' && deps.clock.now() - (before?.orderedAt ?? 0) > RETRY_WINDOW_MS) return
-  const isUpdate = outcome === 'changed' || (outcome === 'unchanged' && identity.version > 1)
-  // A browser may bring the relay state after the host itself has told of the same installation: that is news.
-  const name = ['installed', identity.uid, String(identity.version), ...(relayState === undefined ? [] : [relayState])]
-  const delivery = {
-    handler: deps.installHandler,
-    payload: JSON.stringify({ kind: isUpdate ? 'update' : 'install', relayState }),
-    retryKey: createHash('sha256').update(JSON.stringify(name)).digest(),
-  }
-  await deps.binder.run(identity, context => deps.inbox.accept(context, delivery))
-}
-
-/** @param payload of a delivery that `announceInstall` made */
+/** @param payload of a delivery that `announceInstall` of the dialects' common part made */
 export function readInstallationFacts(payload: JsonValue): InstallationFacts {
   const { kind, relayState } = payloadShape.parse(payload)
   return Object.freeze({ kind, relayState })

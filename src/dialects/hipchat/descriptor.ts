@@ -4,8 +4,8 @@
  * Every webhook asks the host for a signature, and `updateCallbackUrl` is always published, so that a re-install keeps its id.
  */
 
-import * as z from 'zod'
-import type { JsonObject, JsonValue } from '../../core/tenant.ts'
+import type { JsonObject } from '../../core/tenant.ts'
+import { frozenJson } from '../common/frozen-json.ts'
 import type { GivenDescriptor } from './builder/given-descriptor.ts'
 import type { AddonSettings } from './options.ts'
 import type { WebhookDefinition } from './webhook-definitions.ts'
@@ -19,12 +19,10 @@ export interface DescriptorParts {
   readonly kept: GivenDescriptor['kept']
 }
 
-const jsonShape = z.record(z.string(), z.json())
-
 /** @returns deeply frozen JSON, fields that were not given left out */
 export function buildDescriptor({ settings, webhooks, declared, kept }: DescriptorParts): JsonObject {
   const installableUrl = urlOf(settings, settings.routes.installable)
-  const descriptor = {
+  return frozenJson({
     key: settings.key,
     name: settings.name,
     description: settings.description,
@@ -46,9 +44,7 @@ export function buildDescriptor({ settings, webhooks, declared, kept }: Descript
       ...declared,
       ...kept.capabilities,
     },
-  }
-  // As the wire will have it: what was not said is not there.
-  return freeze(jsonShape.parse(JSON.parse(JSON.stringify(descriptor))))
+  })
 }
 
 const browserUrls = (settings: AddonSettings): JsonObject => ({
@@ -69,11 +65,3 @@ const describe = (settings: AddonSettings, webhook: WebhookDefinition) => ({
   key: webhook.key,
   authentication: 'jwt',
 })
-
-function freeze<T extends JsonValue>(value: T): T {
-  if (typeof value === 'object' && value !== null) {
-    for (const part of Object.values(value)) freeze(part)
-    Object.freeze(value)
-  }
-  return value
-}

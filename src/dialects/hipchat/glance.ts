@@ -7,10 +7,11 @@
 
 import type { Answer, Route, RoutedRequest } from '../../http/view.ts'
 import { jsonAnswer } from '../common/answers.ts'
+import { serveTenant } from '../common/pages.ts'
 import { type GlanceInput, glanceContent } from './glance-content.ts'
 import type { HipchatPageContext } from './handler-context.ts'
 import type { LifecycleDeps } from './lifecycle.ts'
-import { serveTenant } from './pages.ts'
+import { guardRequest, runPage } from './pages.ts'
 
 export type GlanceHandler = (context: HipchatPageContext) => GlanceInput | Promise<GlanceInput>
 
@@ -33,4 +34,9 @@ export const glanceRoutes = (path: string, handler: GlanceHandler, deps: Lifecyc
 ]
 
 const serveGlance = (request: RoutedRequest, handler: GlanceHandler, deps: LifecycleDeps): Promise<Answer> =>
-  serveTenant(request, async context => jsonAnswer(glanceContent(await handler(context))), deps)
+  serveTenant(
+    request,
+    guardRequest(request.view, deps),
+    runPage(async context => jsonAnswer(glanceContent(await handler(context)))),
+    deps.logger,
+  )

@@ -7,9 +7,10 @@
 import type { TenantContext } from '../../core/context.ts'
 import type { Work } from '../../core/ports.ts'
 import type { TenantStore } from '../../core/store.ts'
-import type { RequestView, RoutedRequest } from '../../http/view.ts'
+import type { RoutedRequest } from '../../http/view.ts'
+import type { Authentication } from '../common/authentication.ts'
+import type { RequestFacts } from '../common/pages.ts'
 import type { InstallationFacts } from './announcement.ts'
-import type { Authentication } from './authentication.ts'
 import type { LifecycleDeps } from './lifecycle.ts'
 import { Locals } from './locals.ts'
 import type { AddonSettings } from './options.ts'
@@ -35,10 +36,7 @@ export interface HipchatRequestServices extends TenantServices {
   readonly locals: Locals
 }
 
-export interface HipchatPageContext extends HipchatRequestServices {
-  readonly view: RequestView
-  readonly query: URLSearchParams
-  readonly params: Readonly<Record<string, string>>
+export interface HipchatPageContext extends HipchatRequestServices, RequestFacts {
   /** Aborted when the installation ends. */
   readonly signal: AbortSignal
 }
@@ -159,12 +157,6 @@ export function createPageContext(
       return signal()
     },
   }
-}
-
-/** Adds facts to services without asking for any of them. */
-export function extend<S extends object, F extends object>(services: S, facts: F): S & F {
-  const descriptors = { ...Object.getOwnPropertyDescriptors(services), ...Object.getOwnPropertyDescriptors(facts) }
-  return Object.defineProperties({}, descriptors) as S & F
 }
 
 export function createWebhookContext(

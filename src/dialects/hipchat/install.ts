@@ -16,7 +16,8 @@ import type { Answer, RoutedRequest } from '../../http/view.ts'
 import { hs256Key } from '../../wire/jws.ts'
 import type { GrantedToken } from '../../wire/oauth2.ts'
 import { NO_CONTENT } from '../common/answers.ts'
-import { type Arrival, announceInstall } from './announcement.ts'
+import { announceInstall } from '../common/lifecycle.ts'
+import type { Arrival } from './announcement.ts'
 import { fetchCapabilities } from './capabilities.ts'
 import { checkHostUrl } from './host-address.ts'
 import type { LifecycleDeps } from './lifecycle.ts'
@@ -189,7 +190,8 @@ async function commit(
   const result = await deps.registry.apply(change)
   if (result.outcome === 'stale') throw new PartywallError('ERR_LIFECYCLE_STALE')
   if (result.outcome === 'restored' && result.identity !== undefined) await forgetTenantWebhooks(result.identity, deps)
-  if (arrival.isImport !== true) await announceInstall(result, before, arrival, deps)
+  const { relayState, isImport } = arrival
+  if (isImport !== true) await announceInstall(result, before, deps, relayState === undefined ? {} : { relayState })
   await result.settled()
   return result
 }

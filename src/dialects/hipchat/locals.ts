@@ -1,7 +1,7 @@
 /** `ctx.locals`: what templates of pages in the host's frame need (protocol A6). */
 
 import { inspect } from 'node:util'
-import type { Authentication } from './authentication.ts'
+import type { Authentication } from '../common/authentication.ts'
 import type { AddonSettings } from './options.ts'
 import type { HipchatTenant } from './tenant.ts'
 

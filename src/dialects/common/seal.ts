@@ -1,6 +1,6 @@
 /** The end of building: the first request, or whoever asks for it, seals an add-on; nothing can be added to it afterwards. */
 
-import type { Route } from '../../../http/view.ts'
+import type { Route } from '../../http/view.ts'
 
 export interface Seal {
   close(): void

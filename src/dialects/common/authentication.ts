@@ -1,20 +1,23 @@
 /**
- * `ctx.authentication`: what the token of a page request says, and a session token for the page's own next requests.
+ * `ctx.authentication`: what the token of a request says, and a session token for the page's own next requests. The same in every
+ * dialect; how a dialect reads the token's context is its own matter.
  */
 
 import { inspect } from 'node:util'
 import type { Clock } from '../../core/ports.ts'
 import { mintSession, refreshSession } from '../../wire/session-token.ts'
-import { keysOf } from '../common/prove.ts'
-import type { AddonSettings } from './options.ts'
 import type { Principal } from './principal.ts'
+import { keysOf } from './prove.ts'
 
-/** `context` of the token, with the time zone under one name. */
+/** `context` of the token, as the dialect reads it. */
 export interface AuthenticationContext {
-  readonly room_id?: number
-  /** IANA zone of the user. */
-  readonly tz?: string
   readonly [name: string]: unknown
+}
+
+export interface SessionSettings {
+  readonly baseUrl: string
+  readonly sessionSeconds: number
+  readonly sessionMaxSeconds: number
 }
 
 export class Authentication {
@@ -30,12 +33,12 @@ export class Authentication {
   readonly #mint: () => string
   #token: string | undefined
 
-  constructor(principal: Principal, mint: () => string) {
+  constructor(principal: Principal, context: AuthenticationContext, mint: () => string) {
     this.issuer = principal.identity.externalId
     this.issued = principal.issuedAt
     this.userId = principal.userId
     this.expiry = principal.expiresAt
-    this.context = contextOf(principal)
+    this.context = Object.freeze(context)
     this.#mint = mint
     Object.freeze(this)
   }
@@ -46,8 +49,8 @@ export class Authentication {
   }
 
   /**
-   * A session token for this user, made at first use; the response then carries it in the header `JWT` too. The page sends it
-   * back as `Authorization: JWT token=...`, `X-acpt` or `signed_request`.
+   * A session token for this user, made at first use; the response then carries it in a header too (HipChat `JWT`, Connect
+   * `X-acpt`). The page sends it back as `Authorization: JWT ...` or `X-acpt`, in HipChat also as `signed_request`.
    * @throws PartywallError ERR_SESSION_ENDED when the chain of sessions has reached its end
    */
   get token(): string {
@@ -61,8 +64,13 @@ export class Authentication {
   }
 }
 
-export function createAuthentication(principal: Principal, settings: AddonSettings, clock: Clock): Authentication {
-  return new Authentication(principal, () => {
+export function createAuthentication(
+  principal: Principal,
+  context: AuthenticationContext,
+  settings: SessionSettings,
+  clock: Clock,
+): Authentication {
+  return new Authentication(principal, context, () => {
     const scope = {
       key: keysOf(principal.identity).session,
       issuer: principal.identity.externalId,
@@ -73,10 +81,4 @@ export function createAuthentication(principal: Principal, settings: AddonSettin
     if (principal.session) return refreshSession(principal.session, scope, lifetime)
     return mintSession({ subject: principal.userId, context: principal.context }, scope, lifetime)
   })
-}
-
-function contextOf({ context }: Principal): AuthenticationContext {
-  if (context === undefined) return Object.freeze({})
-  const zone = context.user_tz ?? context.tz
-  return Object.freeze(typeof zone === 'string' ? { ...context, tz: zone } : { ...context })
 }

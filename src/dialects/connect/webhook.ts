@@ -1,0 +1,104 @@
+/**
+ * The webhook routes (protocol s. 7): prove the delivery, make it durable, answer. The work follows in `webhook-work.ts`.
+ *
+ * A delivery is one by the product's identifier, which is the same over its retries; where there is none, by its body. One token never
+ * brings a second one.
+ */
+
+import { hash } from 'node:crypto'
+import { PartywallError } from '../../core/errors.ts'
+import { type JsonBody, readJsonBody } from '../../core/json-body.ts'
+import type { Delivery } from '../../core/ports.ts'
+import type { JsonValue } from '../../core/tenant.ts'
+import type { Answer, RequestView, RoutedRequest } from '../../http/view.ts'
+import { NO_CONTENT } from '../common/answers.ts'
+import type { Principal } from '../common/principal.ts'
+import type { LifecycleDeps } from './lifecycle.ts'
+import { authenticate } from './principal.ts'
+import type { WebhookDefinition, WebhookDefinitions } from './webhook-definitions.ts'
+
+export interface WebhookDeps extends LifecycleDeps {
+  /** Handler name of the deliveries these routes accept. */
+  readonly webhookHandler: string
+  readonly definitions: WebhookDefinitions
+}
+
+const MAX_IDENTIFIER_LENGTH = 255
+const MAX_FLOW_LENGTH = 40
+
+/**
+ * @throws PartywallError 401 for anything unproved; ERR_WEBHOOK_INVALID, ERR_BODY_INVALID (400), ERR_CONTENT_TYPE (415);
+ *   ERR_STORE_UNAVAILABLE (503) when the delivery could not be made durable
+ */
+export async function handleWebhook(
+  { view, query, params }: RoutedRequest,
+  definition: WebhookDefinition,
+  deps: WebhookDeps,
+): Promise<Answer> {
+  const principal = await authenticate(view, deps, 'request')
+  const body = await readBody(view)
+  const done = { ...NO_CONTENT, tenant: principal.identity.externalId }
+  if (deps.definitions.handlersOf(definition.route).length === 0) return done
+  const head = {
+    route: definition.route,
+    query: withoutToken(query),
+    params: { ...params },
+    flow: single(view, 'x-atlassian-webhook-flow', MAX_FLOW_LENGTH) ?? null,
+    userId: principal.userId ?? null,
+  }
+  const identifier = single(view, 'x-atlassian-webhook-identifier', MAX_IDENTIFIER_LENGTH)
+  const delivery = deliveryOf(head, keyOf(definition, identifier, body, principal), principal, body, deps)
+  await deps.binder.run(principal.identity, context => deps.inbox.accept(context, delivery))
+  return done
+}
+
+/** Webhooks that leave their body out have none at all. */
+async function readBody(view: RequestView): Promise<JsonBody | undefined> {
+  const bytes = await view.body()
+  return bytes.length === 0 ? undefined : readJsonBody(view)
+}
+
+/** @throws PartywallError ERR_WEBHOOK_INVALID a header of ours is there twice, empty, or too long */
+function single(view: RequestView, name: string, maxLength: number): string | undefined {
+  const [value, second] = view.headerValues(name)
+  if (value === undefined) return undefined
+  if (second === undefined && value !== '' && value.length <= maxLength) return value
+  throw new PartywallError('ERR_WEBHOOK_INVALID', { details: { path: name } })
+}
+
+function keyOf(
+  { route }: WebhookDefinition,
+  identifier: string | undefined,
+  body: JsonBody | undefined,
+  { token }: Principal,
+): Buffer {
+  if (identifier !== undefined) return sha256(JSON.stringify(['identifier', route, identifier]))
+  return sha256(JSON.stringify(['body', route, sha256(body?.bytes ?? token).toString('hex')]))
+}
+
+function deliveryOf(
+  head: Readonly<Record<string, JsonValue>>,
+  retryKey: Buffer,
+  principal: Principal,
+  body: JsonBody | undefined,
+  { webhookHandler, settings }: WebhookDeps,
+): Delivery {
+  return {
+    handler: webhookHandler,
+    // The body goes on as the product wrote it, inside the envelope.
+    payload: `${JSON.stringify(head).slice(0, -1)},"body":${body?.text ?? 'null'}}`,
+    value: { ...head, body: body?.value ?? null },
+    retryKey,
+    replayKey: sha256(principal.token),
+    replayUntil: (principal.expiresAt + settings.leewaySeconds) * 1000,
+  }
+}
+
+/** Kept for the handler, and tokens are not kept. */
+function withoutToken(query: string): string {
+  const parameters = new URLSearchParams(query)
+  parameters.delete('jwt')
+  return parameters.toString()
+}
+
+const sha256 = (data: string | Buffer): Buffer => hash('sha256', data, 'buffer')
