@@ -132,7 +132,7 @@ const MAIL = { from: 'ada@example.com', subject: 'The minutes' }
 const post = async (address: string, mail: unknown = MAIL): Promise<number> =>
   (await fetch(address, { method: 'POST', body: JSON.stringify(mail) })).status
 
-test('B8 mailroom, untappd: mail to the installation’s own address reaches its room alone, also when the host is down at first', async () => {
+test('B8 mailroom: mail to the installation’s own address reaches its room alone, also when the host is down at first', async () => {
   await inTwo('mailroom', async (one, other) => {
     const address = await mailAddress(one)
     assert.ok((new URL(address).searchParams.get('key')?.length ?? 0) >= 32)

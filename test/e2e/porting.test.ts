@@ -24,7 +24,7 @@ after(async () => {
   await database?.close()
 })
 
-test('the ported add-on answers as the guide says', async t => {
+test('B1 ack, listen: the ported add-on answers as the guide says', async t => {
   const { app, system, jobs } = database.urls
   await converse(t, 'after.ts', {
     DATABASE_URL: app,
