@@ -112,8 +112,10 @@ test('B8 sassy: one pattern runs a dozen commands with cards; a room switches th
   assert.match((await ask({ room: lobby, user }, '/sassy')).message, /is enabled .* try \/sassy enable/)
   assert.equal((await ask({ room: lobby, user }, '/sassy disable')).message, 'Sassy is disabled in this room')
   await lobby.say(user, '/lunch')
+  const name = { dialect: 'hipchat', id: installation.oauthId, addon: 'com.example.sassy' } as const
+  await running.app.runAs(name, ({ tenantUid }) => running.app.deliveries.idle(tenantUid, 10_000))
+  assert.equal(notesIn(lobby).at(-1)?.message, 'Sassy is disabled in this room')
   assert.equal((await ask({ room: lab, user }, '/lunch')).message, 'Lunch! this')
-  // The switch is the next thing the room hears of: the command before it was not answered.
   assert.equal((await ask({ room: lobby, user }, '/sassy enable')).message, 'Sassy is enabled in this room')
   assert.equal((await ask({ room: lobby, user }, '/lunch')).message, 'Lunch! this')
 })
