@@ -90,7 +90,13 @@ test('the page of the dialect has every method of the builder', () => {
 test('every row of the checklist of the old library names a test whose title names the method', () => {
   const [, section = ''] = read('docs/dialects/hipchat.md').split('\n## Checklist of the old library\n')
   const rows = (section.split('\n## ')[0] ?? '').split('\n').filter(line => line.startsWith('| B'))
-  assert.ok(rows.length >= 40, `only ${rows.length} rows`)
+  assert.ok(rows.length >= 150, `only ${rows.length} rows`)
+  assert.deepEqual([...new Set(rows.map(row => row.slice(2, 4)))], ['B1', 'B2', 'B3', 'B4', 'B5', 'B6', 'B7', 'B8'])
+  assert.deepEqual(
+    section.split('\n').filter(line => line.startsWith('|') && !line.startsWith('| B')),
+    ['| part | old | ours | test |', '| --- | --- | --- | --- |'],
+    'one table, one form',
+  )
   for (const row of rows) {
     const [part = '', old = '', , tests = ''] = row.slice(2, -2).split(' | ')
     const [method] = codeSpans(old)

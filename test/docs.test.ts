@@ -47,6 +47,15 @@ test('the add-on of the README stands in the example, word for word', () => {
   assert.ok(read('examples/greeter.ts').includes(indented), 'README.md and examples/greeter.ts differ')
 })
 
+test('the add-on of the porting guide, before and after, stands in the examples, word for word', () => {
+  const guide = read('docs/guide/from-ac-koa-hipchat.md')
+  for (const file of ['manifest.json', 'before.cjs', 'after.ts']) {
+    const name = `examples/porting/${file}`
+    const [, code] = new RegExp(`\\[${name}\\].*?\`\`\`\\w+\\n(.*?)\`\`\``, 's').exec(guide) ?? []
+    assert.equal(code, read(name), name)
+  }
+})
+
 test('what the README quotes of npm start is what the scenario attempts', () => {
   const quoted = [...read('README.md').matchAll(/^ {2}\d{3} ERR_\w+ +(.*)$/gm)].map(match => match[1] ?? '')
   assert.ok(quoted.length > 0)

@@ -35,7 +35,7 @@ after(async () => {
   await database?.close()
 })
 
-test('the scenario of npm start: every tenant sees its own visits, every attempt across the wall is refused', async () => {
+test('B8 greeter: in the scenario of npm start every tenant sees its own visits, every attempt across the wall is refused', async () => {
   const report = await playScenario(host, greeter, () => undefined)
   const seen = report.tenants.map(({ name, sees, lastMessage }) => {
     const { visits, rowsVisible } = JSON.parse(sees) as { visits: number; rowsVisible: number }

@@ -80,7 +80,7 @@ const noteAt = async (at: Scope, token: string) => {
   return { status: response.status, body: (await response.json()) as { note?: string; session: string } }
 }
 
-test('one oauthId is two tenants, each with its own store and token', async () => {
+test('B1 addon: one oauthId is two tenants, each with its own store and token', async () => {
   assert.equal(places.one.installation.oauthId, places.two.installation.oauthId)
   assert.notEqual(places.one.installation.oauthSecret, places.two.installation.oauthSecret)
   for (const scope of SCOPES) {
@@ -161,7 +161,7 @@ test('a webhook of one add-on delivered to the address of the other is refused',
   assert.ok(!heard.includes('two stray'))
 })
 
-test('the end of one installation leaves its namesake as it was', async () => {
+test('B1 on: the end of one installation leaves its namesake as it was', async () => {
   assert.equal((await places.one.installation.uninstall()).status, 204)
   assert.equal((await noteAt('one', places.one.installation.signRequest())).status, 401)
   assert.equal((await noteAt('two', places.two.installation.signRequest())).body.note, 'two twos')

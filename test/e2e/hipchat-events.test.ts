@@ -215,7 +215,7 @@ test('a delivery whose address names no webhook goes to each of its event once',
   assert.deepEqual([matches.toSorted(), runs], [['A', 'B'], 1])
 })
 
-test('names of webhooks stay the same over restarts and change with what they say', async () => {
+test('B7 webhooks.normalize, webhooks.digest: names of webhooks stay the same over restarts and change with what they say', async () => {
   const namesOf = async (event: 'room_message' | 'room_enter', pattern?: RegExp, name?: string) => {
     const made = await startHipchatApp({ database, hosts: [] }, app => {
       const addon = app.hipchat({ name: 'Names', scopes: ['view_room'] })

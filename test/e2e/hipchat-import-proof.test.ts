@@ -13,7 +13,7 @@ before(async () => {
 })
 after(() => world?.close())
 
-test('a record proves nothing: what an install would not take is not imported', async () => {
+test('B7 tenantFactory: a record proves nothing, and what an install would not take is not imported', async () => {
   const { record } = await world.oldTenant('Unproved')
   const other = await world.oldTenant('Foreign', world.foreign)
   const at = (changes: object) => ({ ...record, ...changes })

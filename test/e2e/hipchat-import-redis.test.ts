@@ -35,7 +35,7 @@ async function fill(dump: Readonly<Record<string, unknown>>): Promise<void> {
   await Promise.all(Object.entries(dump).map(([key, value]) => client.sendCommand(['SET', key, JSON.stringify(value)])))
 }
 
-test('tenants move with their data and the time it has left', withRedis, async () => {
+test('B7 RedisStore: tenants move with their data and the time it has left', withRedis, async () => {
   const [one, two] = [await world.oldTenant('One'), await world.oldTenant('Two')]
   const many = Object.fromEntries(Array.from({ length: 700 }, (_, index) => [`data:k${index}`, { index }]))
   await fill({

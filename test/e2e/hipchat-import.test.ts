@@ -11,7 +11,7 @@ before(async () => {
 })
 after(() => world?.close())
 
-test('a tenant of the old store goes on with its data, its room and its credentials', async () => {
+test('B1 store: a tenant of the old store goes on with its data, its room and its credentials', async () => {
   const { record, room } = await world.oldTenant('Moving')
   const dump = dumpOf(record, {
     'data:greeting': { text: 'Hello' },
@@ -44,7 +44,7 @@ test('a tenant of the old store goes on with its data, its room and its credenti
   assert.deepEqual(world.installed, [], 'nobody has installed anything')
 })
 
-test('a mapping turns old keys into keys of narrowed stores, or leaves them behind', async () => {
+test('B7 MemoryStore: a mapping turns old keys into keys of narrowed stores, or leaves them behind', async () => {
   const { record } = await world.oldTenant('Mapping')
   const mapKey: HipchatImportOptions['mapKey'] = (key, tenant) => {
     assert.equal(tenant, record.id)

@@ -67,7 +67,7 @@ async function place(name: string, where: 'room' | 'group' = 'room'): Promise<Pl
   }
 }
 
-test('every documented way to name a webhook registers it, once, and it is heard', async () => {
+test('B5 add: every documented way to name a webhook registers it, once, and it is heard', async () => {
   const { group, room, webhooks, heard: hears } = await place('Ways')
   const added = await webhooks(async ({ add }) => [
     await add('room_enter'),
@@ -101,7 +101,7 @@ test('of registrations at the same time one remains', async () => {
   assert.equal(room.webhooks.size, 1)
 })
 
-test('get finds the tenant’s own webhook, else that of the add-on; remove takes it back at the host and forgets it', async () => {
+test('B5 get, remove: get finds the tenant’s own webhook, else that of the add-on; remove takes it back at the host and forgets it', async () => {
   const { room, webhooks } = await place('Finding')
   const other = await place('Elsewhere')
   const added = await webhooks(({ add }) => add('room_message', /^tea/))

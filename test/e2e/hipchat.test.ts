@@ -141,7 +141,7 @@ const post = (body: object) =>
     body: JSON.stringify(body),
   })
 
-test('the greeter: installed by two tenants, each sees its own visits', async () => {
+test('B1 GET /addon/capabilities, POST /addon/installable, POST /addon/webhook: the greeter, installed by two tenants, each sees its own visits', async () => {
   const [ada, bob] = [await tenantOf('Ada'), await tenantOf('Bob')]
   for (const visit of [1, 2]) {
     await ada.room.say(ada.user, '/hello')

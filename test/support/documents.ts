@@ -49,6 +49,7 @@ export const GUIDES = [
   'your-own-tables',
   'operating',
   'importing-old-data',
+  'from-ac-koa-hipchat',
 ]
 
 /** Code blocks of the guides that name their file in the first line: `// addon.ts`, `-- migrations/000001_notes.sql`. */

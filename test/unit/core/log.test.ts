@@ -15,7 +15,7 @@ const capture = (level: LogLevel = 'debug') => {
   return { lines, logger: createLogger({ level, destination: { write: line => lines.push(line) } }) }
 }
 
-test('one event is one JSON line with level, time, event and fields', () => {
+test('B1 logger: one event is one JSON line with level, time, event and fields', () => {
   const { lines, logger } = capture()
   logger.info('tenant-installed', { tenant: 'abc', count: 3, flag: true, at: new Date(0) })
   const line = JSON.parse(lines[0] ?? '')

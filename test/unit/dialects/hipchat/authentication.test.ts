@@ -279,7 +279,7 @@ test('secrets and tokens stand behind getters that no printer reaches', async ()
   })
 })
 
-test('the guard of adapters binds the tenant and gives the session token as a header', async () => {
+test('B7 authenticator: the guard of adapters binds the tenant and gives the session token as a header', async () => {
   const world = createWorld()
   await world.install('a')
   const guard = world.addon.guard()

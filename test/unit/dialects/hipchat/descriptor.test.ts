@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import type { HipchatAddonOptions } from '../../../../src/dialects/hipchat/options.ts'
 import { createWorld, view } from './world.ts'
 
-test('the descriptor says what the add-on is', async () => {
+test('B7 Builder, transform: the descriptor says what the add-on is', async () => {
   const world = createWorld(
     {
       description: 'Greets people',

@@ -21,7 +21,7 @@ function refuses(work: () => unknown, name: string): void {
   )
 }
 
-test('without a block everything has the old default', () => {
+test('B7 Config: without a block everything has the old default', () => {
   const { app, addon, listen, stores, config } = hipchatEnvironment({}, {})
   const host = hostname().toLowerCase()
   assert.deepEqual(app, { baseUrl: `http://${host}:3000` })
@@ -31,7 +31,7 @@ test('without a block everything has the old default', () => {
   assert.deepEqual(Object.keys(config), ['HOSTNAME', 'PORT', 'LOCAL_BASE_URL', 'AUTH_TOKEN_TTL'])
 })
 
-test('the block named after NODE_ENV counts, its names in UPPER_SNAKE', () => {
+test('B1 config: the block named after NODE_ENV counts, its names in UPPER_SNAKE', () => {
   const manifest = {
     development: { port: 4000 },
     production: {
@@ -129,7 +129,7 @@ test('a store whose variable is not set is nowhere, rather than on this machine'
   assert.equal(block({ redisEnv: 'REDIS_URL' }).stores.redis, undefined)
 })
 
-test('package.json fills the descriptor', () => {
+test('B1 pkg: package.json fills the descriptor', () => {
   const manifest = {
     name: 'com.example.greeter',
     displayName: 'Greeter',

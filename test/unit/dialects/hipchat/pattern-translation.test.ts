@@ -42,12 +42,12 @@ const FROM_THE_HOST: [string, RegExp][] = [
   ['\\a', built('\\x07')],
 ]
 
-test('an expression is written as a host reads it', () => {
+test('B7 webhooks.regExpToPattern: an expression is written as a host reads it', () => {
   for (const [expression, pattern] of TO_THE_HOST)
     assert.equal(regExpToPattern(expression), pattern, String(expression))
 })
 
-test('a pattern of a host becomes the expression that means the same, every flag of its prefix kept', () => {
+test('B7 webhooks.patternToRegExp: a pattern of a host becomes the expression that means the same, every flag of its prefix kept', () => {
   for (const [pattern, expression] of FROM_THE_HOST) {
     const read = patternToRegExp(pattern)
     assert.deepEqual([read.source, read.flags], [expression.source, expression.flags], pattern)

@@ -46,7 +46,7 @@ test('A 16: a removal is refused as long as the host issues tokens, and waits wh
   }
 })
 
-test('a removal asks with the stored credentials at the bound host', async () => {
+test('B1 DELETE /addon/installable: a removal asks with the stored credentials at the bound host', async () => {
   const world = createWorld()
   await world.install('a')
   world.calls.length = 0

@@ -52,7 +52,7 @@ test('D 40: a delivery without a valid token of the tenant named in its body is 
   assert.equal((await world.deliver('a', body)).status, 204)
 })
 
-test('a body of another shape is refused with 400', async () => {
+test('B4 event, oauth_client_id, webhook_id, item: a body of another shape is refused with 400', async () => {
   const world = createWorld({}, addon => addon.webhook('room_message', () => undefined))
   await world.install('a')
   const good = message('x')
@@ -114,7 +114,7 @@ test('D 42: the answer does not wait for the handler', async () => {
   await world.inbox.finished()
 })
 
-test('a delivery goes to the definition it names; without a name to each of its event that matches, counted once', async () => {
+test('B4 name: a delivery goes to the definition it names; without a name to each of its event that matches, counted once', async () => {
   const seen: string[] = []
   const world = createWorld({}, addon => {
     addon.webhook('room_message', /a/g, () => seen.push('a'), { name: 'first' })
@@ -178,7 +178,7 @@ test('listeners alone take deliveries without a name', async () => {
   assert.equal(seen.length, 1)
 })
 
-test('every event brings its parts', async () => {
+test('B7 webhookExtractors: every event brings its parts', async () => {
   const seen: HipchatWebhookContext[] = []
   const world = createWorld({}, addon => {
     for (const event of WEBHOOK_EVENTS) addon.webhook(event, ctx => seen.push(ctx))
@@ -234,7 +234,7 @@ test('a webhook with reply answers with what its handler returns', async () => {
   assert.ok(performance.now() - started < 3_000, 'D 42: late is no reply')
 })
 
-test('webhooks registered at run time need the tenant’s token besides the signature', async () => {
+test('B4 token: webhooks registered at run time need the tenant’s token besides the signature', async () => {
   const seen: Seen[] = []
   const added: string[] = []
   const world = createWorld({}, addon => {
