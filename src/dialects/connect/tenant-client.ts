@@ -6,8 +6,17 @@
 import type { TenantContext } from '../../core/context.ts'
 import type { JsonValue } from '../../core/tenant.ts'
 import { createUserSigner } from './act-as-user.ts'
+import { type AddonState, readAddonState } from './addon-state.ts'
+import {
+  createAppProperties,
+  createEntityProperties,
+  type ProductProperties,
+  type PropertyEntity,
+} from './app-properties.ts'
 import type { ProductLimits } from './call-pace.ts'
 import type { ProductRequest } from './call-request.ts'
+import { createContentProperties } from './content-properties.ts'
+import { createDynamicModules, type DynamicModules } from './dynamic-modules.ts'
 import { type ClientDeps, createExchange, type Exchange, type Signer } from './host-api.ts'
 import type { ConnectScope } from './options.ts'
 import type { ProductAnswer } from './product-answer.ts'
@@ -41,6 +50,16 @@ export interface TenantClient extends ProductCalls {
    * @throws PartywallError ERR_CALL_INVALID, ERR_SCOPE_UNDECLARED, ERR_ACT_AS_USER_UNAVAILABLE
    */
   asUser(accountId: string, scopes?: readonly ConnectScope[]): UserClient
+  /** Values kept at the product that only this app writes. */
+  readonly appProperties: ProductProperties
+  /** Properties of an issue, project, user ... in Jira. @throws PartywallError ERR_CALL_INVALID, ERR_OUTBOUND_URL */
+  entityProperties(entity: PropertyEntity, id: string | number): ProductProperties
+  /** Properties of a page or another content in Confluence. @throws PartywallError ERR_OUTBOUND_URL */
+  contentProperties(contentId: string | number): ProductProperties
+  /** Modules of this tenant beside those of the descriptor. */
+  readonly dynamicModules: DynamicModules
+  /** What the product says about the app: state, version, licence. */
+  addonState(): Promise<AddonState>
   /** What the product said last about its limits for this tenant; `undefined` before it has. */
   readonly rateLimit: ProductLimits | undefined
 }
@@ -50,6 +69,11 @@ export function createTenantClient(context: TenantContext, deps: ClientDeps): Te
   const calls = createCalls(createExchange(context, createAppSigner(context, deps), deps))
   return {
     ...calls,
+    appProperties: createAppProperties(calls.exchange, deps.settings.key),
+    entityProperties: (entity, id) => createEntityProperties(calls.exchange, entity, id),
+    contentProperties: contentId => createContentProperties(calls.exchange, contentId),
+    dynamicModules: createDynamicModules(calls.exchange),
+    addonState: () => readAddonState(calls.exchange, deps.settings.key),
     asUser(accountId, scopes = []) {
       const signer = createUserSigner(identity, accountId, scopes, deps)
       return { accountId, ...createCalls(createExchange(context, signer, deps)) }

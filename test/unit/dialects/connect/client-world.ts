@@ -59,6 +59,10 @@ export async function createClientWorld(t: TestContext, options: Partial<Connect
   const waits: number[] = []
   const stores = new Map<string, Map<string, JsonValue>>()
   const scheduled: Scheduled[] = []
+  const unschedule = (tenant: string, name: string): boolean => {
+    const at = scheduled.findIndex(one => one.tenant === tenant && one.name === name)
+    return at >= 0 && scheduled.splice(at, 1).length > 0
+  }
   const settings = readConnectOptions(
     {
       name: 'Notes',
@@ -79,11 +83,11 @@ export async function createClientWorld(t: TestContext, options: Partial<Connect
     inbox: { accept: unused, bury: unused, idle: unused },
     jobs: {
       enqueue: unused,
-      schedule: async ({ tenantUid }, schedule) => void scheduled.push({ tenant: tenantUid, ...schedule }),
-      unschedule: async (_, name) => {
-        const at = scheduled.findIndex(one => one.name === name)
-        return at >= 0 && scheduled.splice(at, 1).length > 0
+      async schedule({ tenantUid }, schedule) {
+        unschedule(tenantUid, schedule.name)
+        scheduled.push({ tenant: tenantUid, ...schedule })
       },
+      unschedule: async ({ tenantUid }, name) => unschedule(tenantUid, name),
     },
     handlers: createHandlerTable(),
     farewells: { complete: unused },
