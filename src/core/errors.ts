@@ -150,6 +150,7 @@ export const ERRORS = define({
     fault: 'host',
     message: 'This installation does not let the app act as its users.',
   },
+  ERR_PERMISSION_MISSING: { status: 403, fault: 'caller', message: 'You do not have the permission for this.' },
   ERR_SCOPE_UNDECLARED: { status: 403, fault: 'app', message: 'The descriptor does not declare this scope.' },
 
   // HTTP surface.

@@ -8,8 +8,9 @@ import type { StoredToken } from '../../core/ports.ts'
 import type { IdentityRecord } from '../../core/tenant.ts'
 import { signHs256 } from '../../wire/jws.ts'
 import { readTokenAnswer, requireToken } from '../../wire/oauth2.ts'
-import { invalidField } from '../common/check.ts'
 import { keysOf } from '../common/prove.ts'
+import { checkAccountId } from './account-id.ts'
+import { createBearerSigner } from './bearer-signer.ts'
 import type { ClientDeps, Signer } from './host-api.ts'
 import type { ConnectScope } from './options.ts'
 import { requireScope } from './scopes.ts'
@@ -32,26 +33,13 @@ export function createUserSigner(
   scopes: readonly ConnectScope[],
   deps: ClientDeps,
 ): Signer {
-  if (typeof accountId !== 'string' || !/^[\w:.-]{1,128}$/.test(accountId)) {
-    throw invalidField('accountId', '1 to 128 letters, digits and :._-', 'the user')
-  }
+  checkAccountId(accountId)
   requireScope(deps.settings, 'ACT_AS_USER')
   for (const scope of scopes) requireScope(deps.settings, scope)
   const clientId = attributesOf(identity).oauthClientId
   if (clientId === undefined) throw new PartywallError('ERR_ACT_AS_USER_UNAVAILABLE')
   const wanted = { subject: `user:${accountId}`, scopes }
-  return {
-    async authorize() {
-      const { accessToken } = await deps.tokens.get(identity, wanted, () =>
-        exchange({ identity, clientId, accountId, scopes }, deps),
-      )
-      return `Bearer ${accessToken}`
-    },
-    async refused(authorization) {
-      await deps.tokens.refuse(identity, wanted, authorization.slice('Bearer '.length))
-      return true
-    },
-  }
+  return createBearerSigner(identity, wanted, () => exchange({ identity, clientId, accountId, scopes }, deps), deps)
 }
 
 interface Wanted {
@@ -61,7 +49,6 @@ interface Wanted {
   readonly scopes: readonly ConnectScope[]
 }
 
-/** Runs for every caller that waits for this token, so it belongs to no context. */
 async function exchange(wanted: Wanted, deps: ClientDeps): Promise<StoredToken> {
   const server = deps.settings.authorizationServer
   const scope = [...new Set(wanted.scopes)].sort().join(' ')

@@ -43,7 +43,7 @@ export interface ConnectAddonOptions {
   readonly insecureHosts?: readonly string[]
   /** Base addresses of the key servers, in the order of asking; default: those of the production environment. */
   readonly keyServers?: readonly string[]
-  /** Exchanges assertions for tokens of users; default: the production environment's. */
+  /** Exchanges what the app signs for tokens; default: the production environment's. */
   readonly authorizationServer?: string
   /** Further base URLs that install tokens may name as their audience. */
   readonly audiences?: readonly string[]
@@ -127,8 +127,11 @@ const KEY_SERVERS = [
   'https://asap-distribution.us-west-2.prod.atl-asap.net',
   'https://connect-install-keys.atlassian.com',
 ] as const
-/** Of the production environment (protocol s. 9.2). */
-const AUTHORIZATION_SERVER = 'https://oauth-2-authorization-server.services.atlassian.com'
+/** Of the production environment (protocol s. 9.2, 4.7). */
+const AUTHORIZATION_SERVERS: Readonly<Record<ConnectFamily, string>> = {
+  atlassian: 'https://oauth-2-authorization-server.services.atlassian.com',
+  bitbucket: 'https://bitbucket.org',
+}
 const HOSTS: Readonly<Record<ConnectFamily, readonly string[]>> = {
   atlassian: ['*.atlassian.net', '*.jira.com'],
   bitbucket: ['bitbucket.org', 'api.bitbucket.org'],
@@ -166,7 +169,7 @@ export function readConnectOptions(options: ConnectAddonOptions, app: AppSpec): 
     hosts: (options.hosts ?? HOSTS[family]).map(host => readHost(host, 'https')),
     insecureHosts: (options.insecureHosts ?? []).map(host => readHost(host, 'http')),
     keyServers: options.keyServers ?? KEY_SERVERS,
-    authorizationServer: authorizationServerOf(options),
+    authorizationServer: authorizationServerOf(options, family),
     audiences: [baseUrl, ...(options.audiences ?? []), ...Object.values(regionBaseUrls)].map(audience =>
       baseOf(audience, 'audiences'),
     ),
@@ -229,8 +232,9 @@ function regionsOf(regions: Readonly<Record<string, string>>): Readonly<Record<s
 }
 
 /** Assertions made with tenants' secrets go there: https, but for a development host. */
-function authorizationServerOf({ authorizationServer, insecureHosts = [] }: ConnectAddonOptions): string {
-  const server = baseOf(authorizationServer ?? AUTHORIZATION_SERVER, 'authorizationServer')
+function authorizationServerOf(options: ConnectAddonOptions, family: ConnectFamily): string {
+  const { authorizationServer = AUTHORIZATION_SERVERS[family], insecureHosts = [] } = options
+  const server = baseOf(authorizationServer, 'authorizationServer')
   const { protocol, host } = new URL(server)
   if (protocol === 'https:' || insecureHosts.includes(host)) return server
   throw invalidDescriptor(`authorizationServer must be an https address: ${server}`)

@@ -10,21 +10,27 @@ import { attributesOf } from './tenant.ts'
 
 const LIFE_SECONDS = 180
 
+export interface SignedCall {
+  readonly method: string
+  /** Exactly as it is sent. */
+  readonly url: URL
+  /** What the hash leaves out; default: the path of the tenant's base URL. */
+  readonly basePath?: string
+}
+
 /**
- * @param url  exactly as it is sent
  * @param now  epoch milliseconds
  * @throws PartywallError ERR_HOST_TOKEN_REFUSED the installation has no secret to sign with
  */
 export function signCall(
   identity: IdentityRecord,
   settings: ConnectSettings,
-  { method, url }: { readonly method: string; readonly url: URL },
+  { method, url, basePath }: SignedCall,
   now: number,
 ): string {
   const key = keysOf(identity).host
   if (key === undefined)
     throw new PartywallError('ERR_HOST_TOKEN_REFUSED', { message: 'the installation has no secret' })
-  const basePath = new URL(attributesOf(identity).baseUrl).pathname
   const iat = Math.floor(now / 1000)
   const claims = {
     iss: settings.key,
@@ -32,7 +38,11 @@ export function signCall(
     ...(settings.family === 'bitbucket' ? { sub: identity.externalId } : {}),
     iat,
     exp: iat + LIFE_SECONDS,
-    qsh: queryStringHash({ method, target: url.pathname + url.search, basePath }),
+    qsh: queryStringHash({
+      method,
+      target: url.pathname + url.search,
+      basePath: basePath ?? new URL(attributesOf(identity).baseUrl).pathname,
+    }),
   }
   return signHs256({ typ: 'JWT' }, claims, key)
 }

@@ -13,6 +13,7 @@ import {
   type ProductProperties,
   type PropertyEntity,
 } from './app-properties.ts'
+import { type BitbucketTokenOptions, createBitbucketSigner } from './bitbucket-token.ts'
 import type { ProductLimits } from './call-pace.ts'
 import type { ProductRequest } from './call-request.ts'
 import { createContentProperties } from './content-properties.ts'
@@ -60,6 +61,11 @@ export interface TenantClient extends ProductCalls {
   readonly dynamicModules: DynamicModules
   /** What the product says about the app: state, version, licence. */
   addonState(): Promise<AddonState>
+  /**
+   * The same calls with a bearer token of Bitbucket's token swap.
+   * @throws PartywallError ERR_CALL_INVALID, also for another family
+   */
+  withBitbucketToken(options?: BitbucketTokenOptions): ProductCalls
   /** What the product said last about its limits for this tenant; `undefined` before it has. */
   readonly rateLimit: ProductLimits | undefined
 }
@@ -78,6 +84,8 @@ export function createTenantClient(context: TenantContext, deps: ClientDeps): Te
       const signer = createUserSigner(identity, accountId, scopes, deps)
       return { accountId, ...createCalls(createExchange(context, signer, deps)) }
     },
+    withBitbucketToken: (options = {}) =>
+      createCalls(createExchange(context, createBitbucketSigner(identity, options, deps), deps)),
     get rateLimit() {
       return deps.pace.limitsOf(identity)
     },

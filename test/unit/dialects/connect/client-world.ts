@@ -6,6 +6,7 @@ import { createBinder } from '../../../../src/core/bind.ts'
 import type { TenantContext } from '../../../../src/core/context.ts'
 import type { Logger, StoredToken } from '../../../../src/core/ports.ts'
 import type { IdentityRecord, JsonObject, JsonValue } from '../../../../src/core/tenant.ts'
+import { createTenantStore } from '../../../../src/core/tenant-store.ts'
 import { createTokens } from '../../../../src/core/tokens.ts'
 import { createCallPace } from '../../../../src/dialects/connect/call-pace.ts'
 import type { ClientDeps } from '../../../../src/dialects/connect/host-api.ts'
@@ -15,7 +16,8 @@ import { createTenantClient, type TenantClient } from '../../../../src/dialects/
 import { createOutbound } from '../../../../src/http/outbound.ts'
 import { createHandlerTable } from '../../../../src/jobs/handlers.ts'
 import { decodeJws, hs256Key, type JsonRecord, verifyJws } from '../../../../src/wire/jws.ts'
-import { createRegistry, createStore } from '../hipchat/memory-ports.ts'
+import { createRegistry } from '../hipchat/memory-ports.ts'
+import { createMemoryKv } from './memory-kv.ts'
 import { type Recorded, startRecordingServer } from './recording-server.ts'
 
 const ignore = () => undefined
@@ -57,7 +59,7 @@ export async function createClientWorld(t: TestContext, options: Partial<Connect
     isCurrent: identity => registry.isCurrent(identity),
   })
   const waits: number[] = []
-  const stores = new Map<string, Map<string, JsonValue>>()
+  const kv = createMemoryKv()
   const scheduled: Scheduled[] = []
   const unschedule = (tenant: string, name: string): boolean => {
     const at = scheduled.findIndex(one => one.tenant === tenant && one.name === name)
@@ -94,7 +96,7 @@ export async function createClientWorld(t: TestContext, options: Partial<Connect
     clock,
     random: { bytes: randomBytes },
     logger: SILENT,
-    storeOf: (context, space) => createStore(stores, `${context.tenantUid} ${space}`, () => context.ensureLive()),
+    storeOf: (context, space) => createTenantStore({ context, kv, space, cursorKey: Buffer.alloc(32), clock }),
     eraseIfDue: unused,
     pace: createCallPace(clock, async milliseconds => {
       waits.push(milliseconds)
@@ -116,7 +118,7 @@ export async function createClientWorld(t: TestContext, options: Partial<Connect
     settings,
     deps,
     waits,
-    stores,
+    kv,
     scheduled,
     find,
     run,
