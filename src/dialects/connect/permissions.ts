@@ -6,8 +6,8 @@
 import * as z from 'zod'
 import { PartywallError } from '../../core/errors.ts'
 import { segment } from '../common/address.ts'
+import type { Authentication } from '../common/authentication.ts'
 import { checkAnswer, invalidField } from '../common/check.ts'
-import type { Principal } from '../common/principal.ts'
 import type { Exchange } from './host-api.ts'
 
 export interface JiraPermissions {
@@ -24,7 +24,7 @@ export interface Permissions {
   authorizeConfluence(needed: { readonly content: string }): Promise<void>
 }
 
-type Signed = Pick<Principal, 'userId' | 'context'>
+type Signed = Pick<Authentication, 'userId' | 'context'>
 
 const PERMISSION = /^[A-Za-z][\w.:-]{0,254}$/
 const id = z.union([z.number().int(), z.string().regex(/^\d{1,15}$/)]).transform(Number)

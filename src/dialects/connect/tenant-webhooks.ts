@@ -11,19 +11,21 @@ import type { ProductMethod, ProductRequest } from './call-request.ts'
 import { handlerOf, scheduleOf, weekly } from './client-jobs.ts'
 import type { ClientDeps } from './host-api.ts'
 import { createTenantClient, type TenantClient } from './tenant-client.ts'
+import { webhookLabel } from './webhook-definitions.ts'
 
 export interface TenantWebhookRequest {
-  /** Jira's names, such as `jira:issue_updated`. */
-  readonly events: readonly string[]
+  /** Jira's name, such as `jira:issue_updated`. */
+  readonly event: string
   /** Which issues; the product takes a subset of JQL. */
   readonly jqlFilter: string
   readonly fieldIdsFilter?: readonly string[]
   readonly issuePropertyKeysFilter?: readonly string[]
 }
 
-export interface TenantWebhook extends TenantWebhookRequest {
+export interface TenantWebhook extends Omit<TenantWebhookRequest, 'event'> {
   /** The product's. */
   readonly id: number
+  readonly events: readonly string[]
   readonly expiresAt: Date | undefined
 }
 
@@ -38,7 +40,7 @@ export interface FailedDelivery {
 
 /** Errors as of `Exchange`. */
 export interface TenantWebhooks {
-  /** Deliveries come to the app's webhook route. @throws PartywallError ERR_WEBHOOK_INVALID also where the product refuses it */
+  /** Deliveries run the handlers of `onWebhook(event)`, or `webhook(event)`, of the app. @throws PartywallError ERR_WEBHOOK_INVALID also where the product refuses it */
   add(webhook: TenantWebhookRequest): Promise<{ readonly id: number }>
   /** All that the product has of this app. */
   list(): Promise<readonly TenantWebhook[]>
@@ -59,7 +61,7 @@ const SCOPE = 'READ'
 
 const strings = z.array(z.string().min(1).max(255)).min(1).max(100)
 const requestShape = z.strictObject({
-  events: strings,
+  event: z.string().regex(/^[A-Za-z][\w:-]{0,99}$/),
   jqlFilter: z.string().max(10_000),
   fieldIdsFilter: strings.optional(),
   issuePropertyKeysFilter: strings.optional(),
@@ -110,8 +112,9 @@ export function createTenantWebhooks(
   return {
     list,
     async add(webhook) {
-      const url = deps.app.baseUrl + settings.routes.webhook
-      const body = { url, webhooks: [checkRequest(webhook)] }
+      const { event, ...filters } = checkRequest(webhook)
+      const url = `${deps.app.baseUrl}${settings.routes.webhook}/${webhookLabel(event)}`
+      const body = { url, webhooks: [{ events: [event], ...filters }] }
       const answer = checkAnswer(registeredShape, await call('POST', '', { body }))
       const id = answer.webhookRegistrationResult[0]?.createdWebhookId
       if (id === undefined)
@@ -150,7 +153,7 @@ function checkRequest(webhook: TenantWebhookRequest): z.output<typeof requestSha
   const read = requestShape.safeParse(webhook)
   if (read.success) return read.data
   throw new PartywallError('ERR_WEBHOOK_INVALID', {
-    message: 'a webhook has events, a jqlFilter, and perhaps fieldIdsFilter and issuePropertyKeysFilter',
+    message: 'a webhook has an event, a jqlFilter, and perhaps fieldIdsFilter and issuePropertyKeysFilter',
     details: { field: read.error.issues[0]?.path.join('.') },
   })
 }

@@ -24,7 +24,7 @@ test('Jira is asked about the issue, else the project, and what is global', asyn
   })
   await authorize(world, { userId: 'ada', context: JIRA }, { project: ['EDIT_ISSUES'] })
   await authorize(world, { userId: 'ada', context: PROJECT }, { project: ['EDIT_ISSUES'], global: ['ADMINISTER'] })
-  await authorize(world, { userId: 'ada', context: undefined }, { global: ['ADMINISTER'] })
+  await authorize(world, { userId: 'ada', context: {} }, { global: ['ADMINISTER'] })
   assert.deepEqual(
     world.product.calls.map(call => JSON.parse(call.body)),
     [
@@ -85,7 +85,6 @@ test('nobody, no place, an odd place and a check for nothing are refused without
   await world.install('ada')
   const needed = { project: ['EDIT_ISSUES'] }
   const contexts: readonly Signed['context'][] = [
-    undefined,
     {},
     { jira: {} },
     { jira: { issue: { id: '../5' } } },

@@ -10,7 +10,8 @@ import {
 } from '../../../../src/dialects/connect/tenant-webhooks.ts'
 import { type ClientWorld, createClientWorld } from './client-world.ts'
 
-const WEBHOOK = { events: ['jira:issue_updated'], jqlFilter: 'project = AB' }
+const WEBHOOK = { event: 'jira:issue_updated', jqlFilter: 'project = AB' }
+const KEPT = { events: ['jira:issue_updated'], jqlFilter: 'project = AB' }
 const DAY_MS = 86_400_000
 
 const withWebhooks = <T>(world: ClientWorld, name: string, work: (webhooks: TenantWebhooks) => Promise<T>) =>
@@ -51,12 +52,15 @@ test('a tenant’s webhook comes to the app’s own route, and is refreshed each
   keepWebhooks(world)
   assert.deepEqual(await withWebhooks(world, 'ada', webhooks => webhooks.add(WEBHOOK)), { id: 1 })
   const [call] = world.product.calls
-  assert.deepEqual(JSON.parse(call?.body ?? ''), { url: 'https://notes.example/webhook', webhooks: [WEBHOOK] })
+  assert.deepEqual(JSON.parse(call?.body ?? ''), {
+    url: 'https://notes.example/webhook/jira-issue_updated',
+    webhooks: [KEPT],
+  })
   const [schedule] = world.scheduled
   assert.equal(schedule?.handler, handlerOf(world.settings, 'webhooks-refresh'))
   assert.match(schedule?.cron ?? '', /^\d{1,2} \d{1,2} \* \* [0-6]$/)
   const [listed] = await withWebhooks(world, 'ada', webhooks => webhooks.list())
-  assert.deepEqual(listed, { id: 1, ...WEBHOOK, expiresAt: new Date('2023-12-14T00:00:00Z') })
+  assert.deepEqual(listed, { id: 1, ...KEPT, expiresAt: new Date('2023-12-14T00:00:00Z') })
 })
 
 test('the weekly job refreshes what there is, and ends itself when nothing is left', async t => {
@@ -95,8 +99,9 @@ test('a webhook that cannot be meant, or that the product refuses, has a code an
   const wrong: unknown[] = [
     {},
     null,
-    { ...WEBHOOK, events: [] },
-    { ...WEBHOOK, events: [1] },
+    { ...WEBHOOK, event: '' },
+    { ...WEBHOOK, event: '../x' },
+    { ...WEBHOOK, events: ['a'] },
     { ...WEBHOOK, url: 'https://evil.example' },
     { ...WEBHOOK, jqlFilter: undefined },
   ]
