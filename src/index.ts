@@ -18,6 +18,10 @@ export { createLogger } from './core/log.ts'
 export type { Clock, KeyProvider, Logger, Random, Work, WorkHandler } from './core/ports.ts'
 export type { ListOptions, SetOptions, StoreEntry, StorePage, TenantStore } from './core/store.ts'
 export type { JsonObject, JsonValue } from './core/tenant.ts'
+export type { ProductProperties } from './dialects/connect/app-properties.ts'
+export type { ProductLimits } from './dialects/connect/call-pace.ts'
+export type { ProductRequest } from './dialects/connect/call-request.ts'
+export type { DynamicModules } from './dialects/connect/dynamic-modules.ts'
 export type {
   ConnectInstalledContext,
   ConnectLifecycleContext,
@@ -28,7 +32,16 @@ export type {
 export type { ConnectLocals } from './dialects/connect/locals.ts'
 export type { ModuleDefinition } from './dialects/connect/module-builder.ts'
 export type { ConnectScope } from './dialects/connect/options.ts'
+export type { Permissions } from './dialects/connect/permissions.ts'
+export type { PersonalData, PersonalDataCallbacks } from './dialects/connect/personal-data.ts'
+export type { ProductAnswer } from './dialects/connect/product-answer.ts'
 export type { ConnectTenant } from './dialects/connect/tenant.ts'
+export type {
+  ProductCalls,
+  TenantClient as ConnectTenantClient,
+  UserClient as ConnectUserClient,
+} from './dialects/connect/tenant-client.ts'
+export type { TenantWebhooks as ConnectTenantWebhooks } from './dialects/connect/tenant-webhooks.ts'
 export type { ConnectWebhookOptions } from './dialects/connect/webhook-definitions.ts'
 export type { ConnectWebhookContext } from './dialects/connect/webhook-work.ts'
 export type { InstallationFacts } from './dialects/hipchat/announcement.ts'

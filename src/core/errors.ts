@@ -145,6 +145,12 @@ export const ERRORS = define({
   ERR_HOST_RESPONSE: { status: 503, fault: 'host', message: 'The host gave an answer that was not expected.' },
   ERR_HOST_RATE_LIMITED: { status: 503, fault: 'host', message: 'The host limits the rate of calls. Try again later.' },
   ERR_CALL_INVALID: { status: 400, fault: 'app', message: 'The call to the host is not valid.' },
+  ERR_ACT_AS_USER_UNAVAILABLE: {
+    status: 403,
+    fault: 'host',
+    message: 'This installation does not let the app act as its users.',
+  },
+  ERR_PERMISSION_MISSING: { status: 403, fault: 'caller', message: 'You do not have the permission for this.' },
   ERR_SCOPE_UNDECLARED: { status: 403, fault: 'app', message: 'The descriptor does not declare this scope.' },
 
   // HTTP surface.

@@ -7,10 +7,10 @@
  * nothing but refusals, then everybody with 503.
  */
 
+import { createBuckets } from '../core/buckets.ts'
 import { isPartywallError, PartywallError } from '../core/errors.ts'
 import type { Clock } from '../core/ports.ts'
 import { errorAnswer } from './answers.ts'
-import { createBuckets } from './buckets.ts'
 import { mergeSettings } from './settings.ts'
 import type { Answer, Guard, Mountable, RequestView } from './view.ts'
 

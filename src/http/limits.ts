@@ -3,11 +3,11 @@
  * tenants only, so that nobody can use up a neighbour's share by naming him.
  */
 
+import { createBuckets } from '../core/buckets.ts'
 import type { Binder } from '../core/dialect.ts'
 import { PartywallError } from '../core/errors.ts'
 import type { TenantUid } from '../core/ids.ts'
 import type { Clock } from '../core/ports.ts'
-import { createBuckets } from './buckets.ts'
 import { mergeSettings } from './settings.ts'
 
 export interface TenantLimitSettings {

@@ -4,15 +4,22 @@
  * Only this file knows all the others of the dialect. It verifies and translates; storing, binding and sending are the ports' matter.
  */
 
-import type { TenantContext } from '../../core/context.ts'
+import { currentContext, type TenantContext } from '../../core/context.ts'
 import type { DialectDeps } from '../../core/dialect.ts'
 import type { KeySource } from '../../core/ports.ts'
 import type { JsonObject } from '../../core/tenant.ts'
 import type { Guard, GuardOptions, Route } from '../../http/view.ts'
 import { jsonAnswer } from '../common/answers.ts'
+import { extend } from '../common/extend.ts'
 import { createSeal } from '../common/seal.ts'
+import { createCallPace } from './call-pace.ts'
 import { createDescription } from './description.ts'
-import { type ConnectRequestServices, type ConnectTenantServices, createServices } from './handler-context.ts'
+import {
+  type ConnectLifecycleContext,
+  type ConnectRequestServices,
+  type ConnectTenantServices,
+  createServices,
+} from './handler-context.ts'
 import { handleInstalled, handleSwitch, handleUninstalled } from './lifecycle.ts'
 import {
   type ConnectInstalledListener,
@@ -22,6 +29,7 @@ import {
   runListeners,
   tellDisabled,
 } from './listeners.ts'
+import { registerLiveness, scheduleLiveness } from './liveness.ts'
 import { createModuleBuilder, type ModuleBuilder } from './module-builder.ts'
 import type { ConnectAddonOptions, ConnectSettings } from './options.ts'
 import {
@@ -32,10 +40,17 @@ import {
   type StaticPageHandler,
   staticRoute,
 } from './pages.ts'
+import { type PersonalDataCallbacks, registerPersonalData } from './personal-data.ts'
 import { routePathOf } from './route-path.ts'
+import { registerWebhookRefresh } from './tenant-webhooks.ts'
 import { handleWebhook, type WebhookDeps } from './webhook.ts'
 import type { ConnectWebhookHandler, ConnectWebhookOptions } from './webhook-definitions.ts'
 import { runWebhook } from './webhook-work.ts'
+
+/** @param context.refusedDays  whole days */
+export type SilentListener = (context: ConnectLifecycleContext & { readonly refusedDays: number }) => unknown
+
+const DEFAULT_SILENT_DAYS = 7
 
 export interface ConnectPorts extends DialectDeps {
   /** Install keys of these servers. */
@@ -69,6 +84,13 @@ export interface ConnectAddon extends ModuleBuilder<ConnectAddon> {
   onUninstalled(listener: ConnectLifecycleListener): ConnectAddon
   /** Runs for the hooks of a move between realms (`dare-migration`), as deliveries. */
   onMigration(handler: ConnectWebhookHandler): ConnectAddon
+  /** Answers the daily reports of `ctx.personalData` (protocol s. 10): what to do with accounts that are closed or have changed. Once per app. */
+  onPersonalData(callbacks: PersonalDataCallbacks): ConnectAddon
+  /**
+   * Runs each day for an installation whose product has refused every word of the app for `afterDays` days (default 7): a deleted
+   * site sends no `uninstalled`. Counts for installations that are made or updated from now on. Once per app.
+   */
+  onSilent(listener: SilentListener, options?: { readonly afterDays?: number }): ConnectAddon
   /**
    * The tenant's services for a context of your own making: in a job, or inside `app.runAs`.
    * @throws TypeError for a context of another app or dialect
@@ -94,6 +116,7 @@ export function createConnectAddon(options: ConnectAddonOptions, ports: ConnectP
     ...ports,
     settings,
     keys: ports.createKeySource(settings.keyServers),
+    pace: createCallPace(ports.clock),
     definitions: webhooks,
     webhookHandler: `${work}:webhook`,
     installHandler: `${work}:installed`,
@@ -112,6 +135,8 @@ export function createConnectAddon(options: ConnectAddonOptions, ports: ConnectP
   handlers.set(deps.enableHandler, (_, context) => runListeners(listeners.enabled, context, {}, deps))
   const runUninstalled = (_: unknown, context: TenantContext) => runListeners(listeners.uninstalled, context, {}, deps)
   handlers.set(deps.uninstallHandler, runUninstalled, 'read-only')
+
+  registerWebhookRefresh(deps)
 
   const change = (work: () => void): ConnectAddon => {
     seal.ensureOpen()
@@ -160,6 +185,18 @@ export function createConnectAddon(options: ConnectAddonOptions, ports: ConnectP
     onDisabled: listener => change(() => listeners.disabled.push(listener)),
     onUninstalled: listener => change(() => listeners.uninstalled.push(listener)),
     onMigration: handler => change(() => webhooks.migration(handler)),
+    onPersonalData: callbacks => change(() => registerPersonalData(callbacks, deps)),
+    onSilent: (listener, { afterDays = DEFAULT_SILENT_DAYS } = {}) =>
+      change(() => {
+        registerLiveness(
+          deps,
+          async (context, { refusedDays }) => {
+            await listener(extend(createServices(context, deps), { signal: context.signal, refusedDays }))
+          },
+          afterDays,
+        )
+        listeners.installed.push(() => scheduleLiveness(currentContext(), deps))
+      }),
     services(context) {
       const { app, dialect } = context.identity
       if (dialect !== 'connect' || app !== settings.key)

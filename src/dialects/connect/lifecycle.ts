@@ -15,6 +15,7 @@ import type { Answer, RoutedRequest } from '../../http/view.ts'
 import { NO_CONTENT } from '../common/answers.ts'
 import { announce, announceInstall, applyUninstall, type LifecycleListeners } from '../common/lifecycle.ts'
 import type { Principal } from '../common/principal.ts'
+import type { CallPace } from './call-pace.ts'
 import { attributesJson, checkEventBody, readInstallBody } from './install-body.ts'
 import type { ConnectSettings } from './options.ts'
 import { authenticate, identityKey } from './principal.ts'
@@ -24,6 +25,8 @@ import { attributesOf, type ConnectAttributes } from './tenant.ts'
 export interface LifecycleDeps extends DialectDeps, LifecycleListeners {
   readonly settings: ConnectSettings
   readonly keys: KeySource
+  /** Of calls to the products, one for all tenants of the app. */
+  readonly pace: CallPace
   /** Handler name of the deliveries that run `onEnabled`. */
   readonly enableHandler: string
   readonly hasEnableListeners: () => boolean

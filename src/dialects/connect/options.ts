@@ -43,6 +43,8 @@ export interface ConnectAddonOptions {
   readonly insecureHosts?: readonly string[]
   /** Base addresses of the key servers, in the order of asking; default: those of the production environment. */
   readonly keyServers?: readonly string[]
+  /** Exchanges what the app signs for tokens; default: the production environment's. */
+  readonly authorizationServer?: string
   /** Further base URLs that install tokens may name as their audience. */
   readonly audiences?: readonly string[]
   /** Base URL for each realm, published in the descriptor and accepted as audience. */
@@ -97,6 +99,8 @@ export interface ConnectSettings {
   readonly hosts: readonly string[]
   readonly insecureHosts: readonly string[]
   readonly keyServers: readonly string[]
+  /** Without trailing slash. */
+  readonly authorizationServer: string
   /** Our own base URL first. */
   readonly audiences: readonly string[]
   readonly regionBaseUrls: Readonly<Record<string, string>>
@@ -123,6 +127,11 @@ const KEY_SERVERS = [
   'https://asap-distribution.us-west-2.prod.atl-asap.net',
   'https://connect-install-keys.atlassian.com',
 ] as const
+/** Of the production environment (protocol s. 9.2, 4.7). */
+const AUTHORIZATION_SERVERS: Readonly<Record<ConnectFamily, string>> = {
+  atlassian: 'https://oauth-2-authorization-server.services.atlassian.com',
+  bitbucket: 'https://bitbucket.org',
+}
 const HOSTS: Readonly<Record<ConnectFamily, readonly string[]>> = {
   atlassian: ['*.atlassian.net', '*.jira.com'],
   bitbucket: ['bitbucket.org', 'api.bitbucket.org'],
@@ -160,6 +169,7 @@ export function readConnectOptions(options: ConnectAddonOptions, app: AppSpec): 
     hosts: (options.hosts ?? HOSTS[family]).map(host => readHost(host, 'https')),
     insecureHosts: (options.insecureHosts ?? []).map(host => readHost(host, 'http')),
     keyServers: options.keyServers ?? KEY_SERVERS,
+    authorizationServer: authorizationServerOf(options, family),
     audiences: [baseUrl, ...(options.audiences ?? []), ...Object.values(regionBaseUrls)].map(audience =>
       baseOf(audience, 'audiences'),
     ),
@@ -219,6 +229,15 @@ function regionsOf(regions: Readonly<Record<string, string>>): Readonly<Record<s
   return Object.freeze(
     Object.fromEntries(entries.map(([realm, url]) => [realm, baseOf(url, `regionBaseUrls.${realm}`)])),
   )
+}
+
+/** Assertions made with tenants' secrets go there: https, but for a development host. */
+function authorizationServerOf(options: ConnectAddonOptions, family: ConnectFamily): string {
+  const { authorizationServer = AUTHORIZATION_SERVERS[family], insecureHosts = [] } = options
+  const server = baseOf(authorizationServer, 'authorizationServer')
+  const { protocol, host } = new URL(server)
+  if (protocol === 'https:' || insecureHosts.includes(host)) return server
+  throw invalidDescriptor(`authorizationServer must be an https address: ${server}`)
 }
 
 /** Absolute, https or loopback, without query; one trailing slash cut, as audiences are compared. */

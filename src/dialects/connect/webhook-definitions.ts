@@ -35,6 +35,7 @@ export interface WebhookDefinition {
 export interface WebhookDefinitions {
   /** @throws PartywallError ERR_DESCRIPTOR_INVALID · TypeError for what is no handler */
   add(event: string, options: ConnectWebhookOptions, handler: ConnectWebhookHandler): void
+  /** Gives the event a route too, where tenants' own webhooks arrive. @throws as `add` */
   listen(event: string, handler: ConnectWebhookHandler): void
   /** The hooks of moves between realms, delivered like webhooks. */
   migration(handler: ConnectWebhookHandler): void
@@ -73,7 +74,7 @@ export function createWebhookDefinitions(
     add(event, { path, name, ...rest }, handler) {
       checkHandler(handler)
       if (event === '') throw invalidDescriptor('modules.webhooks: a webhook needs an event')
-      const label = name ?? event.replaceAll(/[^A-Za-z0-9._~-]/g, '-')
+      const label = name ?? webhookLabel(event)
       if (!NAME.test(label))
         throw invalidDescriptor(`modules.webhooks: ${label} is no name of 1 to 40 letters, digits and ._~-`)
       const url = path ?? `${paths.webhook}/${label}`
@@ -81,6 +82,7 @@ export function createWebhookDefinitions(
     },
     listen(event, handler) {
       checkHandler(handler)
+      put(event, `${paths.webhook}/${webhookLabel(event)}`)
       listeners.set(event, [...(listeners.get(event) ?? []), handler])
     },
     migration(handler) {
@@ -94,6 +96,9 @@ export function createWebhookDefinitions(
     },
   }
 }
+
+/** What stands for an event in the path of its route. */
+export const webhookLabel = (event: string): string => event.replaceAll(/[^A-Za-z0-9._~-]/g, '-')
 
 function readGiven(given: unknown): readonly (JsonObject & { readonly event: string; readonly url: string })[] {
   if (given === undefined) return []

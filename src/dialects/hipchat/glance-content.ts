@@ -3,8 +3,8 @@
 import * as z from 'zod'
 import type { JsonValue } from '../../core/tenant.ts'
 import { checkWebUrl } from '../../core/url.ts'
+import { firstIssue } from '../common/parse.ts'
 import type { Icon } from './builder/definitions.ts'
-import { firstIssue } from './builder/parse.ts'
 import { iconShape } from './builder/shapes.ts'
 
 export const LOZENGE_TYPES = ['default', 'success', 'error', 'current', 'new', 'complete', 'moved'] as const

@@ -6,13 +6,14 @@
  */
 
 import type { TenantContext } from '../../core/context.ts'
-import { PartywallError } from '../../core/errors.ts'
 import type { OutboundResponse } from '../../core/ports.ts'
 import type { JsonValue } from '../../core/tenant.ts'
 import { retryAfterSeconds } from '../../wire/retry-after.ts'
+import { describePath } from '../common/address.ts'
+import { ensureUsable, pause } from '../common/usable.ts'
 import type { LifecycleDeps } from './lifecycle.ts'
 import { type AccessTokens, createAccessTokens } from './rest/access-tokens.ts'
-import { addressOf, describePath, type Query } from './rest/address.ts'
+import { addressOf, type Query } from './rest/address.ts'
 import { readAnswer } from './rest/answer.ts'
 import { readLimits, type SeenLimits } from './rest/rate-limit.ts'
 import { hostSpelling } from './rest/spelling.ts'
@@ -112,7 +113,7 @@ async function send(call: Call): Promise<OutboundResponse> {
   }
   const wait = answer.status === 429 ? retryAfterSeconds(answer.headers, call.deps.clock.now()) : undefined
   if (wait === undefined || wait > MAX_WAIT_SECONDS) return answer
-  await sleep(wait * 1000, call.context.signal)
+  await pause(wait * 1000, call.context.signal)
   return (await attempt(call)).answer
 }
 
@@ -150,24 +151,3 @@ export const exactJson = (value: object): HostContent => ({
   type: 'application/json',
   bytes: Buffer.from(JSON.stringify(value)),
 })
-
-async function ensureUsable(context: TenantContext): Promise<void> {
-  if (context.mode === 'read-only') throw new PartywallError('ERR_TENANT_READ_ONLY')
-  const check = context.ensureLive()
-  if (check !== undefined) await check
-}
-
-async function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer)
-      reject(new PartywallError('ERR_TENANT_REVOKED'))
-    }
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop)
-      resolve()
-    }, milliseconds)
-    if (signal.aborted) stop()
-    else signal.addEventListener('abort', stop, { once: true })
-  })
-}

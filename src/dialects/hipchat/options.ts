@@ -4,8 +4,8 @@
 
 import type { AppSpec } from '../../core/dialect.ts'
 import { PartywallError } from '../../core/errors.ts'
+import { parseAt } from '../common/parse.ts'
 import { type Addresses, createAddresses } from './builder/addresses.ts'
-import { parseAt } from './builder/parse.ts'
 import { address, iconShape } from './builder/shapes.ts'
 
 /** Scopes a HipChat host knows (protocol A5). */

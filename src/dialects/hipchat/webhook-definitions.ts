@@ -5,7 +5,7 @@
  */
 
 import { createHash } from 'node:crypto'
-import { invalidAt, parseAt } from './builder/parse.ts'
+import { invalidAt, parseAt } from '../common/parse.ts'
 import { address, keyShape } from './builder/shapes.ts'
 import type { HipchatWebhookContext } from './handler-context.ts'
 import type { Pattern } from './pattern.ts'

@@ -4,7 +4,7 @@
  * Webhooks are not here, since they have handlers: `webhook-definitions.ts`.
  */
 
-import { invalidAt, parseAt } from './parse.ts'
+import { invalidAt, parseAt } from '../../common/parse.ts'
 import type { Shapes } from './shapes.ts'
 
 /** At most one of each in a descriptor. */

@@ -1,10 +1,10 @@
 /** Declares what a given descriptor holds, by the same checks as the builder's calls. */
 
 import type { Logger } from '../../../core/ports.ts'
+import { parseAt } from '../../common/parse.ts'
 import type { WebhookDefinitions } from '../webhook-definitions.ts'
 import { type Declarations, isCapabilityKind } from './declarations.ts'
 import type { GivenDescriptor } from './given-descriptor.ts'
-import { parseAt } from './parse.ts'
 import type { Shapes } from './shapes.ts'
 
 interface Targets {

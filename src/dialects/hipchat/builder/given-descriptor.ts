@@ -5,9 +5,9 @@
 
 import * as z from 'zod'
 import type { Logger } from '../../../core/ports.ts'
+import { parseAt } from '../../common/parse.ts'
 import { HIPCHAT_SCOPES, type HipchatAddonOptions } from '../options.ts'
 import { isCapabilityKind } from './declarations.ts'
-import { parseAt } from './parse.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 

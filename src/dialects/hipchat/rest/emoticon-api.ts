@@ -1,6 +1,7 @@
 /** Emoticons of the group (protocol A9). */
 
-import { type Query, segment } from './address.ts'
+import { segment } from '../../common/address.ts'
+import type { Query } from './address.ts'
 import type { Operations } from './operations.ts'
 import type { PageQuery } from './pages.ts'
 import { emoticonShape, type HipchatCollection, type HipchatEmoticon } from './shapes.ts'

@@ -5,8 +5,9 @@
 
 import * as z from 'zod'
 import type { JsonValue } from '../../../core/tenant.ts'
+import { segment } from '../../common/address.ts'
 import { exactJson } from '../host-api.ts'
-import { type RoomRef, roomPath, segment } from './address.ts'
+import { type RoomRef, roomPath } from './address.ts'
 import type { Operations } from './operations.ts'
 
 export type ExtensionKind = 'action' | 'dialog' | 'externalPage' | 'glance' | 'webPanel'

@@ -4,10 +4,11 @@
  */
 
 import * as z from 'zod'
+import { segment } from '../../common/address.ts'
+import { checkFields } from '../../common/check.ts'
 import { type GlanceInput, glanceContentShape } from '../glance-content.ts'
 import { exactJson, type HostContent } from '../host-api.ts'
-import { type RoomRef, segment } from './address.ts'
-import { checkFields } from './check.ts'
+import type { RoomRef } from './address.ts'
 import type { Operations } from './operations.ts'
 
 /** The body of the API, or pairs of a glance's key and its content. */

@@ -1,7 +1,7 @@
 /** Notifications and their cards (protocol A9): what an author writes, checked, and the body the host gets. */
 
 import * as z from 'zod'
-import { checkFields } from './check.ts'
+import { checkFields } from '../../common/check.ts'
 import { hostSpelling } from './spelling.ts'
 
 export interface NotificationOptions {

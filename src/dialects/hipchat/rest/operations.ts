@@ -4,10 +4,10 @@
  */
 
 import type * as z from 'zod'
+import { checkAnswer } from '../../common/check.ts'
 import type { HostApi, HostRequest } from '../host-api.ts'
 import type { HipchatScope } from '../options.ts'
 import type { Query } from './address.ts'
-import { checkAnswer } from './check.ts'
 import { createPages, type Pages } from './pages.ts'
 
 /** What a call sends: `body` in our spelling or the host's, or `content` as it is. */

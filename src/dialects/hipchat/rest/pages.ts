@@ -5,10 +5,10 @@
 
 import * as z from 'zod'
 import { PartywallError } from '../../../core/errors.ts'
+import { checkAnswer, invalidField } from '../../common/check.ts'
 import type { HostCall } from '../host-api.ts'
 import type { HipchatScope } from '../options.ts'
 import type { Query } from './address.ts'
-import { checkAnswer, invalidField } from './check.ts'
 import { collectionShape, type HipchatCollection } from './shapes.ts'
 
 export interface PageQuery extends Query {

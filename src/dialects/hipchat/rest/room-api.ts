@@ -1,6 +1,7 @@
 /** Rooms themselves, who is in them, their topic and statistics (protocol A9). */
 
-import { type Query, type RoomRef, roomPath, segment, type UserRef } from './address.ts'
+import { segment } from '../../common/address.ts'
+import { type Query, type RoomRef, roomPath, type UserRef } from './address.ts'
 import type { Operations } from './operations.ts'
 import type { PageQuery } from './pages.ts'
 import {

@@ -1,7 +1,8 @@
 /** What is said in a room: notifications, messages, replies, shared links and files, and the history (protocol A9). */
 
+import { segment } from '../../common/address.ts'
 import { exactJson } from '../host-api.ts'
-import { type Query, type RoomRef, roomPath, segment } from './address.ts'
+import { type Query, type RoomRef, roomPath } from './address.ts'
 import { type NotificationOptions, notificationBody } from './notification.ts'
 import type { Operations } from './operations.ts'
 import type { PageQuery } from './pages.ts'

@@ -1,6 +1,7 @@
 /** Webhooks of one room over REST (protocol A8). `ctx.tenantWebhooks` builds on it and remembers; this does not. */
 
-import { type Query, type RoomRef, roomPath, segment } from './address.ts'
+import { segment } from '../../common/address.ts'
+import { type Query, type RoomRef, roomPath } from './address.ts'
 import type { Operations } from './operations.ts'
 import type { PageQuery } from './pages.ts'
 import {

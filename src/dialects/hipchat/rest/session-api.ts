@@ -1,10 +1,11 @@
 /** Access tokens as an add-on may want them itself: getting one, asking the host about it, ending it (protocol A5, A9). */
 
 import { isPartywallError } from '../../../core/errors.ts'
+import { segment } from '../../common/address.ts'
+import { checkAnswer, invalidField } from '../../common/check.ts'
 import type { HostApi } from '../host-api.ts'
 import type { HipchatScope } from '../options.ts'
-import { type RoomRef, roomPath, segment } from './address.ts'
-import { checkAnswer, invalidField } from './check.ts'
+import { type RoomRef, roomPath } from './address.ts'
 import { type HipchatSession, sessionShape } from './shapes.ts'
 
 export interface SessionApi {

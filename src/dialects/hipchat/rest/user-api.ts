@@ -1,6 +1,7 @@
 /** People: looking them up, managing them, writing to one of them (protocol A9). */
 
-import { type Query, segment, type UserRef, userPath } from './address.ts'
+import { segment } from '../../common/address.ts'
+import { type Query, type UserRef, userPath } from './address.ts'
 import type { Operations } from './operations.ts'
 import type { PageQuery } from './pages.ts'
 import type { RecentQuery } from './room-message-api.ts'

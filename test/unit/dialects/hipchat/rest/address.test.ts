@@ -1,13 +1,8 @@
 // References in paths: every name stays one segment, whatever it holds, and errors do not repeat it.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  addressOf,
-  describePath,
-  roomPath,
-  segment,
-  userPath,
-} from '../../../../../src/dialects/hipchat/rest/address.ts'
+import { describePath, segment } from '../../../../../src/dialects/common/address.ts'
+import { addressOf, roomPath, userPath } from '../../../../../src/dialects/hipchat/rest/address.ts'
 
 const API = 'https://host.example/v2'
 

@@ -1,7 +1,7 @@
 /** What is wrong with a definition, and where: the first issue of a shape as a path people can follow, never with the value. */
 
 import type * as z from 'zod'
-import { PartywallError } from '../../../core/errors.ts'
+import { PartywallError } from '../../core/errors.ts'
 
 /** @throws PartywallError ERR_DESCRIPTOR_INVALID naming `place` and the field, such as `glance[1].key` */
 export function parseAt<T>(place: string, shape: z.ZodType<T>, value: unknown): T {

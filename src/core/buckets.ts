@@ -1,6 +1,6 @@
 /** Token buckets by key: a rate with a burst, on the monotonic clock, in bounded memory. */
 
-import type { Clock } from '../core/ports.ts'
+import type { Clock } from './ports.ts'
 
 export interface Buckets<K> {
   /** Takes one; returns 0, or the milliseconds until there is one again. */

@@ -4,9 +4,9 @@
  */
 
 import type * as z from 'zod'
-import { PartywallError } from '../../../core/errors.ts'
-import type { JsonValue } from '../../../core/tenant.ts'
-import { firstIssue } from '../builder/parse.ts'
+import { PartywallError } from '../../core/errors.ts'
+import type { JsonValue } from '../../core/tenant.ts'
+import { firstIssue } from './parse.ts'
 
 /** @throws PartywallError ERR_CALL_INVALID with `details.field` */
 export function checkFields<T>(shape: z.ZodType<T>, value: unknown, subject: string): T {
