@@ -43,6 +43,8 @@ export interface ConnectAddonOptions {
   readonly insecureHosts?: readonly string[]
   /** Base addresses of the key servers, in the order of asking; default: those of the production environment. */
   readonly keyServers?: readonly string[]
+  /** Where Bitbucket gives tokens; default: its own. Other products have none. */
+  readonly tokenUrl?: string
   /** Further base URLs that install tokens may name as their audience. */
   readonly audiences?: readonly string[]
   /** Base URL for each realm, published in the descriptor and accepted as audience. */
@@ -97,6 +99,7 @@ export interface ConnectSettings {
   readonly hosts: readonly string[]
   readonly insecureHosts: readonly string[]
   readonly keyServers: readonly string[]
+  readonly tokenUrl: string
   /** Our own base URL first. */
   readonly audiences: readonly string[]
   readonly regionBaseUrls: Readonly<Record<string, string>>
@@ -160,6 +163,7 @@ export function readConnectOptions(options: ConnectAddonOptions, app: AppSpec): 
     hosts: (options.hosts ?? HOSTS[family]).map(host => readHost(host, 'https')),
     insecureHosts: (options.insecureHosts ?? []).map(host => readHost(host, 'http')),
     keyServers: options.keyServers ?? KEY_SERVERS,
+    tokenUrl: baseOf(options.tokenUrl ?? 'https://bitbucket.org/site/oauth2/access_token', 'tokenUrl'),
     audiences: [baseUrl, ...(options.audiences ?? []), ...Object.values(regionBaseUrls)].map(audience =>
       baseOf(audience, 'audiences'),
     ),
