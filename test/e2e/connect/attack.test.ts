@@ -41,6 +41,20 @@ const isRefused = async (response: Response | Promise<Response>, where: string) 
 /** Still as it was: its own tokens pass. */
 const stands = async () => assert.equal((await site.ask('/page')).status, 200)
 
+const TIMES: readonly (readonly [string, JWTPayload])[] = [
+  ['no exp', { exp: undefined }],
+  ['no iat', { iat: undefined }],
+  ['exp as text', { exp: '9999999999' as unknown as number }],
+  ['exp past by more than the leeway', { exp: now() - 60 }],
+  ['iat in the future', { iat: now() + 300, exp: now() + 600 }],
+  ['nbf in the future', { nbf: now() + 300 }],
+]
+const AUDIENCES: Readonly<Record<string, string | string[] | undefined>> = {
+  'another app': 'https://other.example.com',
+  'an empty list of audiences': [],
+  'no audience': undefined,
+}
+
 for (const event of EVENTS) {
   test(`A 1: ${event} takes no context token, none without hash, and none without token`, async () => {
     const send = async (claims: JWTPayload) =>
@@ -69,13 +83,13 @@ for (const event of ['installed', 'uninstalled'] as const) {
       site.body(event, more),
     )
 
-  test(`A 2: ${event} is refused with HS256, even by the current secret`, async () => {
+  test(`A 1: ${event} is refused with HS256, even by the current secret`, async () => {
     const claims = world.product.lifecycleClaims(world.url, path, site.clientKey)
     await isRefused(post(world.url + path, await site.sign(claims), site.body(event)), 'HS256')
     await stands()
   })
 
-  test(`A 3: ${event} signed by another key, or with an unknown key id, is refused`, async () => {
+  test(`A 1: ${event} signed by another key, or with an unknown key id, is refused`, async () => {
     const { privateKey } = await generateKeyPair('RS256', { modulusLength: 2048 })
     const claims = world.product.lifecycleClaims(world.url, path, site.clientKey)
     const token = await new SignJWT(claims)
@@ -86,27 +100,20 @@ for (const event of ['installed', 'uninstalled'] as const) {
     await stands()
   })
 
-  const wrong: readonly (readonly [string, JWTPayload])[] = [
-    ['another issuer than the body', { iss: 'somebody else' }],
-    ['the audience of another app', { aud: 'https://other.example.com' }],
-    ['an empty audience', { aud: [] }],
-    ['no audience', { aud: undefined }],
-    ['no exp', { exp: undefined }],
-    ['no iat', { iat: undefined }],
-    ['exp as text', { exp: String(now() + 100) as unknown as number }],
-    ['an exp past by more than the leeway', { iat: now() - 600, exp: now() - 60 }],
-    ['an iat in the future', { iat: now() + 300, exp: now() + 600 }],
-    ['an nbf in the future', { nbf: now() + 300 }],
-    ['a context hash', { qsh: 'context-qsh' }],
-  ]
-  for (const [what, claims] of wrong) {
-    test(`A 4: ${event} with ${what} is refused`, async () => {
-      await isRefused(send(claims), what)
-      await stands()
-    })
+  const refuses = (claims: JWTPayload) => async () => {
+    await isRefused(send(claims), event)
+    await stands()
   }
+  for (const [what, aud] of Object.entries(AUDIENCES)) {
+    test(`A 2: ${event} for ${what} is refused`, refuses({ aud }))
+  }
+  test(`A 3: ${event} of another issuer than the body’s is refused`, refuses({ iss: 'somebody else' }))
+  for (const qsh of ['context-qsh', queryHash('POST', '/other'), undefined]) {
+    test(`A 4: ${event} with the hash ${qsh} is refused`, refuses({ qsh }))
+  }
+  for (const [what, claims] of TIMES) test(`A 5: ${event} with ${what} is refused`, refuses(claims))
 
-  test(`A 4: ${event} with the body of another tenant, app or event is refused`, async () => {
+  test(`A 3: ${event} with the body of another tenant, app or event is refused`, async () => {
     await isRefused(send({}, { clientKey: other.clientKey }), 'tenant')
     await isRefused(send({}, { key: 'com.example.other' }), 'app')
     await isRefused(send({}, { eventType: 'enabled' }), 'event')
@@ -128,7 +135,7 @@ const KEY_IDS = [
   '.',
   'a/../b',
 ]
-test('A 6: key ids that are no plain path are refused without a fetch', async () => {
+test('B 20: key ids that are no plain path are refused without a fetch', async () => {
   const before = world.product.asked.length
   for (const kid of KEY_IDS) {
     const claims = world.product.lifecycleClaims(world.url, '/installed', site.clientKey)
@@ -140,7 +147,7 @@ test('A 6: key ids that are no plain path are refused without a fetch', async ()
   assert.equal(world.product.asked.length, before)
 })
 
-test('A 6: a page in place of a key, and a small key, are no keys; a failing key server is 503', async () => {
+test('B 22: a page in place of a key, and a small key, are no keys; a failing key server is 503', async () => {
   const small = generateKeyPairSync('rsa', { modulusLength: 1024 })
   const smallPem = small.publicKey.export({ type: 'spki', format: 'pem' }).toString()
   const { publicKey } = await generateKeyPair('ES256')
@@ -163,7 +170,7 @@ test('A 6: a page in place of a key, and a small key, are no keys; a failing key
   await stands()
 })
 
-test('A 7: a lifecycle token is good for one body; the same once more changes nothing', async () => {
+test('A 6: a lifecycle token is good for one body; the same once more changes nothing', async () => {
   const fresh = world.product.createSite(world.url, 'replay')
   const claims = world.product.lifecycleClaims(world.url, '/installed', fresh.clientKey)
   const token = await world.product.signLifecycle(claims)
@@ -194,7 +201,7 @@ test('A 8: a base URL that is not on the list installs nothing', async () => {
   }
 })
 
-test('B 21: a request is signed with HS256 and nothing else', async () => {
+test('B 19: a request is signed with HS256 and nothing else', async () => {
   const claims = site.claims('GET', '/page')
   for (const alg of ['none', 'HS384', 'HS512', 'RS256', 'hs256', '', undefined, null, ['HS256']]) {
     await isRefused(get('/page', forge({ typ: 'JWT', alg }, claims)), String(alg))
@@ -204,7 +211,7 @@ test('B 21: a request is signed with HS256 and nothing else', async () => {
   await isRefused(get('/page', forge({ alg: 'RS256' }, claims, await exportSPKI(publicKey))), 'public key as secret')
 })
 
-test('B 22: the tenant is the verified issuer, never the audience, and an unknown one looks like a wrong signature', async () => {
+test('B 23: the tenant is the verified issuer, never the audience, and an unknown one looks like a wrong signature', async () => {
   const foreign = await outcomeOf(get('/page', await other.sign(site.claims('GET', '/page'))))
   const unknown = await outcomeOf(
     get('/page', await site.sign({ ...site.claims('GET', '/page'), iss: 'unknown', aud: site.clientKey })),
@@ -220,25 +227,17 @@ test('B 22: the tenant is the verified issuer, never the audience, and an unknow
   )
 })
 
-const TIMES: readonly (readonly [string, JWTPayload])[] = [
-  ['no exp', { exp: undefined }],
-  ['no iat', { iat: undefined }],
-  ['exp as text', { exp: '9999999999' as unknown as number }],
-  ['exp past by more than the leeway', { exp: now() - 60 }],
-  ['iat in the future', { iat: now() + 300, exp: now() + 600 }],
-  ['nbf in the future', { nbf: now() + 300 }],
-]
 for (const [what, claims] of TIMES) {
-  test(`B 24: a request with ${what} is refused`, async () => {
+  test(`B 32: a request with ${what} is refused`, async () => {
     await isRefused(get('/page', forge({ alg: 'HS256' }, { ...site.claims('GET', '/page'), ...claims })), what)
   })
 }
 
-test('B 24: a clock that differs by less than the leeway is no reason to refuse', async () => {
+test('a clock that differs by less than the leeway is no reason to refuse', async () => {
   assert.equal((await site.ask('/page', {}, { exp: now() - 10 })).status, 200)
 })
 
-test('B 27: tokens of another form are refused, and never a 500', async () => {
+test('B 18: tokens of another form are refused, and never a 500', async () => {
   const good = await site.sign(site.claims('GET', '/page'))
   const [head = '', , tail = ''] = good.split('.')
   const texts = [
@@ -260,7 +259,7 @@ test('B 27: tokens of another form are refused, and never a 500', async () => {
   await isRefused(get('/page', undefined, { authorization: `Bearer ${good}` }), 'bearer')
 })
 
-test('B 28: the hash covers method, path and query; the rule holds where libraries part', async () => {
+test('B 27, 28: the hash covers method, path and query; the rule holds where libraries part', async () => {
   const token = await site.sign(site.claims('GET', '/page?a=1'))
   for (const path of ['/page', '/page?a=2', '/page?a=1&b=2', '/page?a=1&a=1']) await isRefused(get(path, token), path)
   await isRefused(post(`${world.url}/page?a=1`, token, {}), 'method')
@@ -278,7 +277,7 @@ test('B 28: the hash covers method, path and query; the rule holds where librari
   }
 })
 
-test('A 10: after its uninstall a tenant’s tokens and sessions are refused', async () => {
+test('A 11: after its uninstall a tenant’s tokens and sessions are refused', async () => {
   const fresh = world.product.createSite(world.url, 'gone')
   await fresh.install()
   assert.equal((await fresh.send('uninstalled')).status, 204)
@@ -289,7 +288,7 @@ test('A 10: after its uninstall a tenant’s tokens and sessions are refused', a
   assert.equal((await fresh.ask('/page')).status, 200)
 })
 
-test('after a re-install the earlier secret is refused', async () => {
+test('A 10: after a re-install the earlier secret is refused', async () => {
   const fresh = world.product.createSite(world.url, 'again')
   await fresh.install()
   const { secret } = fresh
@@ -298,7 +297,7 @@ test('after a re-install the earlier secret is refused', async () => {
   assert.equal((await fresh.ask('/page')).status, 200)
 })
 
-test('20 installs at once are all saved, with one fetch of the key', async () => {
+test('B 21: 20 installs at once are all saved, with one fetch of the key', async () => {
   const sites = Array.from({ length: 20 }, (_, index) => world.product.createSite(world.url, `many-${index}`))
   const answers = await Promise.all(sites.map(each => each.send('installed')))
   assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([204]))
@@ -309,4 +308,58 @@ test('20 installs at once are all saved, with one fetch of the key', async () =>
 test('no secret and no token ever stands in the log', () => {
   const text = world.lines.join('\n')
   for (const secret of [site.secret, other.secret, 'eyJ']) assert.ok(!text.includes(secret))
+})
+
+test('A 2: the audience is the configured address; headers that name another host take no part', async () => {
+  const fresh = world.product.createSite(world.url, 'headers')
+  const claims = { ...world.product.lifecycleClaims('https://evil.example', '/installed', fresh.clientKey) }
+  const headers = {
+    'content-type': 'application/json',
+    authorization: `JWT ${await world.product.signLifecycle(claims)}`,
+    forwarded: 'host=evil.example;proto=https',
+    'x-forwarded-host': 'evil.example',
+  }
+  const body = JSON.stringify(fresh.body('installed'))
+  await isRefused(fetch(`${world.url}/installed`, { method: 'POST', headers, body }), 'audience')
+  await isRefused(fresh.ask('/page'), 'stored')
+})
+
+test('A 7: an older event changes neither secret nor state', async () => {
+  const fresh = world.product.createSite(world.url, 'older')
+  await fresh.install()
+  const old = { iat: now() - 25, exp: now() + 100 }
+  assert.equal(
+    await outcomeOf(fresh.send('installed', { sharedSecret: 'x'.repeat(40) }, old)),
+    '409 ERR_LIFECYCLE_STALE',
+  )
+  assert.equal(await outcomeOf(fresh.send('uninstalled', {}, old)), '409 ERR_LIFECYCLE_STALE')
+  assert.equal(await outcomeOf(fresh.toggle('disabled', old)), '409 ERR_LIFECYCLE_STALE')
+  assert.equal((await fresh.ask('/page')).status, 200)
+})
+
+const BODIES: readonly (readonly [string, object])[] = [
+  ['no secret', { sharedSecret: undefined }],
+  ['an empty secret', { sharedSecret: '' }],
+  ['a secret that is no text', { sharedSecret: ['x'] }],
+  ['an endless secret', { sharedSecret: 'x'.repeat(5_000) }],
+  ['no base URL', { baseUrl: undefined }],
+  ['no product type', { productType: undefined }],
+]
+for (const [what, more] of BODIES) {
+  test(`A 8: an install with ${what} is 400, and nothing is stored`, async () => {
+    const fresh = world.product.createSite(world.url, 'body')
+    assert.equal(await outcomeOf(fresh.send('installed', more)), '400 ERR_INSTALL_INVALID')
+    await isRefused(fresh.ask('/page'), what)
+  })
+}
+
+test('D 40: a webhook counts only with its tenant’s token, made for this address', async () => {
+  const path = '/webhook/jira-issue_created'
+  const send = async (claims: JWTPayload, secret?: string) =>
+    post(world.url + path, await site.sign({ ...site.claims('POST', path), ...claims }, secret), {})
+  await isRefused(send({}, other.secret), 'another tenant')
+  await isRefused(send({ qsh: 'context-qsh' }), 'context')
+  await isRefused(send({ qsh: queryHash('POST', '/page') }), 'another address')
+  await isRefused(post(world.url + path, undefined, {}), 'unsigned')
+  assert.equal((await send({})).status, 204)
 })

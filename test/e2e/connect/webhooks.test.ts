@@ -76,7 +76,7 @@ test('a delivery is answered with 204 and its handler runs with what the product
   })
 })
 
-test('retries of one identifier, and without one of one body, run once', async () => {
+test('D 41: retries of one identifier, and without one of one body, run once', async () => {
   const identifier = { 'x-atlassian-webhook-identifier': 'abc' }
   for (const retry of ['0', '1']) {
     const headers = { ...identifier, 'x-atlassian-webhook-retry': retry }
@@ -131,7 +131,7 @@ test('the hooks of a move between realms are deliveries, at the address the desc
   assert.deepEqual(take(), [{ event: 'dare-migration', body: { phase: 'schedule' } }])
 })
 
-test('A 1: a webhook takes no context token, no other content type, and no odd identifier', async () => {
+test('D 40: a webhook takes no context token, no other content type, and no odd identifier', async () => {
   const path = '/webhook/jira-issue_created'
   const json = { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } }
   assert.equal(await outcomeOf(site.ask(path, json, { qsh: 'context-qsh' })), '401 ERR_QSH_MISMATCH')
