@@ -28,7 +28,7 @@ const KEYS = { current: { id: 'test', key: Buffer.alloc(32, 9) }, find: () => Bu
 /** @param build  adds what the app answers, before it serves */
 export async function startConnectWorld(
   build: (connect: ConnectApp, app: App) => void,
-  options: Partial<ConnectOptions> = {},
+  options: Partial<ConnectOptions> | ((product: FakeProduct) => Partial<ConnectOptions>) = {},
   appOptions: Partial<AppOptions> = {},
 ): Promise<ConnectWorld> {
   const database = await createTestDatabase()
@@ -48,7 +48,11 @@ export async function startConnectWorld(
     requestLog: false,
     ...appOptions,
   })
-  const connect = app.connect({ name: 'Connect', keyServers: [product.url], ...options })
+  const connect = app.connect({
+    name: 'Connect',
+    keyServers: [product.url],
+    ...(typeof options === 'function' ? options(product) : options),
+  })
   build(connect, app)
   const server = await listen(app, { port })
   return {

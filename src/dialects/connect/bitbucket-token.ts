@@ -18,7 +18,9 @@ export interface BitbucketTokenOptions {
   readonly repository?: string
 }
 
-const GRANT = 'urn:bitbucket:oauth2:jwt'
+/** Below the authorization server. */
+export const TOKEN_PATH = '/site/oauth2/access_token'
+export const GRANT = 'urn:bitbucket:oauth2:jwt'
 const SUBJECT = 'the token swap'
 
 /** @throws PartywallError ERR_CALL_INVALID another family than Bitbucket, or an odd scope or repository */
@@ -43,7 +45,7 @@ async function swap(
   repository: string | undefined,
   deps: ClientDeps,
 ): Promise<StoredToken> {
-  const url = new URL(`${deps.settings.authorizationServer}/site/oauth2/access_token`)
+  const url = new URL(deps.settings.authorizationServer + TOKEN_PATH)
   const basePath = new URL(deps.settings.authorizationServer).pathname
   const token = signCall(identity, deps.settings, { method: 'POST', url, basePath }, deps.clock.now())
   const scope = [...new Set(scopes)].sort().join(' ')

@@ -24,7 +24,8 @@ export function createDescription(
   options: ConnectAddonOptions,
   ports: Pick<DialectDeps, 'app' | 'logger'>,
 ): Description {
-  const { app, logger } = ports
+  const { app } = ports
+  const logger = tellOnce(ports.logger)
   const given = readGivenDescriptor(filled(options, ports), logger)
   const settings = readConnectOptions({ ...given.options, ...said(options) }, app)
   const webhooks = createWebhookDefinitions(given.modules.webhooks, pathsOf(settings))
@@ -50,6 +51,18 @@ export function createDescription(
     },
     changed() {
       made = build()
+    },
+  }
+}
+
+/** The descriptor is made again after every builder call; what is odd about it is said once. */
+function tellOnce(logger: DialectDeps['logger']): Pick<DialectDeps['logger'], 'warn'> {
+  const told = new Set<string>()
+  return {
+    warn(event, fields) {
+      const line = JSON.stringify([event, fields])
+      if (!told.has(line)) logger.warn(event, fields)
+      told.add(line)
     },
   }
 }

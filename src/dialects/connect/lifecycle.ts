@@ -8,15 +8,15 @@
 
 import type { DialectDeps } from '../../core/dialect.ts'
 import { isPartywallError, PartywallError } from '../../core/errors.ts'
-import { type JsonBody, readJsonBody } from '../../core/json-body.ts'
+import { readJsonBody } from '../../core/json-body.ts'
 import type { ChangeResult, KeySource } from '../../core/ports.ts'
 import { type IdentityRecord, isLive } from '../../core/tenant.ts'
-import type { Answer, RoutedRequest } from '../../http/view.ts'
+import type { Answer, RequestView, RoutedRequest } from '../../http/view.ts'
 import { NO_CONTENT } from '../common/answers.ts'
 import { announce, announceInstall, applyUninstall, type LifecycleListeners } from '../common/lifecycle.ts'
-import type { Principal } from '../common/principal.ts'
+import { installFromBitbucket } from './bitbucket.ts'
 import type { CallPace } from './call-pace.ts'
-import { attributesJson, checkEventBody, readInstallBody } from './install-body.ts'
+import { attributesJson, checkEventBody, type LifecycleEvent, readInstallBody } from './install-body.ts'
 import type { ConnectSettings } from './options.ts'
 import { authenticate, identityKey } from './principal.ts'
 import { readSignedEvent, type SignedEvent, usedTokenOf } from './signed-lifecycle.ts'
@@ -41,6 +41,10 @@ const TRUST_DOMAIN = 'atlassian.net'
 
 /** Answers `installed`. @throws what `readSignedEvent` and `readInstallBody` throw; ERR_LIFECYCLE_STALE, ERR_TOKEN_REPLAYED; 503 */
 export async function handleInstalled({ view }: RoutedRequest, deps: LifecycleDeps): Promise<Answer> {
+  if (deps.settings.family === 'bitbucket') {
+    const { result, before, clientKey } = await installFromBitbucket(view, deps)
+    return answerChange(result, () => announceInstall(result, before, deps), clientKey)
+  }
   const event = await readSignedEvent(view, deps)
   checkEventBody(event.body.value, 'installed', deps.settings)
   const install = readInstallBody(event.body.value, deps.settings)
@@ -65,7 +69,8 @@ export async function handleInstalled({ view }: RoutedRequest, deps: LifecycleDe
 
 /** Answers `uninstalled`; of an unknown or removed installation without effect. */
 export async function handleUninstalled({ view }: RoutedRequest, deps: LifecycleDeps): Promise<Answer> {
-  const event = await readSignedEvent(view, deps)
+  const isBitbucket = deps.settings.family === 'bitbucket'
+  const event = isBitbucket ? await readOwnEvent(view, 'uninstalled', deps) : await readSignedEvent(view, deps)
   checkEventBody(event.body.value, 'uninstalled', deps.settings)
   const result = await applyUninstall(orderOf(event, 'uninstall', deps), deps)
   return answerChange(result, async () => undefined, event.clientKey)
@@ -77,14 +82,10 @@ export async function handleSwitch(
   event: 'enabled' | 'disabled',
   deps: LifecycleDeps,
 ): Promise<Answer> {
-  const isInstalled = ({ state }: IdentityRecord) => state !== 'uninstalled' && state !== 'retired'
-  const principal = await authenticate(view, deps, 'request', isInstalled)
-  const body = await readJsonBody(view)
-  const clientKey = checkEventBody(body.value, event, deps.settings)
-  if (clientKey !== principal.identity.externalId) throw new PartywallError('ERR_TENANT_MISMATCH')
+  const proved = await readOwnEvent(view, event, deps)
+  const { clientKey, before } = proved
   const kind = event === 'enabled' ? 'enable' : 'disable'
-  const order = orderOf(switchOf(principal, body, deps), kind, deps)
-  const before = principal.identity
+  const order = orderOf(proved, kind, deps)
   // Nothing of a disabled installation runs, its listeners neither: they hear while it still does.
   if (kind === 'disable' && isLive(before) && order.at >= before.orderedAt) await deps.tellDisabled(before)
   const result = await deps.registry.apply({ kind, ...order })
@@ -99,18 +100,25 @@ export async function handleSwitch(
 
 type Ordered = Pick<SignedEvent, 'clientKey' | 'at' | 'usedToken'>
 
-const orderOf = ({ clientKey, at, usedToken }: Ordered, reason: string, { settings }: LifecycleDeps) => ({
+const orderOf = ({ clientKey, at, usedToken }: Ordered, reason: string, { settings, clock }: LifecycleDeps) => ({
   key: identityKey(settings, clientKey),
-  at,
+  // Not every event of Bitbucket has a token, so its tokens' times order nothing.
+  ...(settings.family === 'bitbucket' ? { at: clock.now(), isOrderedByArrival: true } : { at }),
   reason,
   usedToken,
 })
 
-const switchOf = (principal: Principal, body: JsonBody, { settings }: LifecycleDeps): Ordered => ({
-  clientKey: principal.identity.externalId,
-  at: principal.issuedAt * 1000,
-  usedToken: usedTokenOf(principal.token, body, principal.expiresAt + settings.leewaySeconds),
-})
+/** An event signed with the tenant's own secret, for this very tenant. */
+async function readOwnEvent(view: RequestView, event: LifecycleEvent, deps: LifecycleDeps) {
+  const isInstalled = ({ state }: IdentityRecord) => state !== 'uninstalled' && state !== 'retired'
+  const principal = await authenticate(view, deps, 'request', isInstalled)
+  const { identity, token, issuedAt, expiresAt } = principal
+  const body = await readJsonBody(view)
+  const clientKey = checkEventBody(body.value, event, deps.settings)
+  if (clientKey !== identity.externalId) throw new PartywallError('ERR_TENANT_MISMATCH')
+  const usedToken = usedTokenOf(token, body, expiresAt + deps.settings.leewaySeconds)
+  return { clientKey, body, at: issuedAt * 1000, usedToken, before: identity }
+}
 
 async function answerChange(result: ChangeResult, then: () => Promise<void>, tenant: string): Promise<Answer> {
   if (result.outcome === 'stale') throw new PartywallError('ERR_LIFECYCLE_STALE')

@@ -84,7 +84,7 @@ test('a cacheable page is the same for everybody, and caches may keep it', async
   assert.match(response.headers.get('content-security-policy') ?? '', /^frame-ancestors https:\/\/\*\.atlassian\.net/)
 })
 
-test('A 5: pages take tokens of their address alone, the API context tokens and sessions alone', async () => {
+test('B 27: pages take tokens of their address alone, the API context tokens and sessions alone', async () => {
   assert.equal(await outcomeOf(withContext(site, '/board')), '401 ERR_QSH_MISMATCH')
   assert.equal(await outcomeOf(site.ask('/api/read')), '401 ERR_QSH_MISMATCH')
   assert.equal(await outcomeOf(site.ask('/api/read', {}, { qsh: undefined })), '401 ERR_QSH_MISMATCH')
@@ -108,7 +108,7 @@ test('a session token goes out in X-acpt when somebody asked for one', async () 
   assert.equal(response.headers.get('x-acpt'), token)
 })
 
-test('D 40: what one tenant stores another does not see', async () => {
+test('what one tenant stores another does not see', async () => {
   await withContext(site, '/api/note?text=mine')
   assert.deepEqual((await readAnswer(await withContext(other, '/api/read'))).body, {})
 })
