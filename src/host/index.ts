@@ -2,7 +2,7 @@
 
 export type { AuthorizeOptions } from './clients/authorize.ts'
 export type { BrowserVisit } from './clients/browser-flow.ts'
-export { type Descriptor, DescriptorError } from './clients/descriptor.ts'
+export type { Descriptor } from './clients/descriptor.ts'
 export type {
   Installation,
   InstallationState,
@@ -13,6 +13,7 @@ export type {
   UpdateOptions,
 } from './clients/installation.ts'
 export type { InstallTarget } from './clients/lifecycle.ts'
+export { DescriptorError } from './descriptor-document.ts'
 export type { Emoticon } from './emoticons/emoticon.ts'
 export type { Extension, ExtensionKind } from './extensions/extension.ts'
 export type { Fault, FaultEffect, FaultPoint, Faults } from './faults/faults.ts'
