@@ -13,6 +13,26 @@ export type {
   UpdateOptions,
 } from './clients/installation.ts'
 export type { InstallTarget } from './clients/lifecycle.ts'
+export type { AppDescriptor, LifecycleEvent } from './connect/apps/descriptor.ts'
+export type {
+  AppLifecycleResult,
+  AppState,
+  AppUninstallOptions,
+  ConnectInstallation,
+  Licence,
+  SendOptions,
+} from './connect/apps/installation.ts'
+export type { ConnectInstallOptions } from './connect/apps/lifecycle.ts'
+export { type ConnectHost, type ConnectHostOptions, startConnectHost } from './connect/host.ts'
+export type { OpenedAppPage } from './connect/pages/open.ts'
+export type { Content, ContentSpec, Space } from './connect/sites/content.ts'
+export type { Issue, IssueSpec, Project } from './connect/sites/issue.ts'
+export type { Product, ProductType } from './connect/sites/product.ts'
+export type { Site } from './connect/sites/site.ts'
+export type { ConnectUser, ConnectUserSpec } from './connect/sites/user.ts'
+export type { ConnectEvents, ConnectFaultPoint, ConnectHostSettings, ConnectRequest } from './connect/state.ts'
+export type { Place } from './connect/tokens/claims.ts'
+export type { ConnectDelivery } from './connect/webhooks/delivery.ts'
 export { DescriptorError } from './descriptor-document.ts'
 export type { Emoticon } from './emoticons/emoticon.ts'
 export type { Extension, ExtensionKind } from './extensions/extension.ts'
