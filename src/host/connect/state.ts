@@ -1,7 +1,7 @@
 /** Everything one running Connect host knows; handed to every part, shared by none with another host. */
 
 import type { AddonClient } from '../addon-client.ts'
-import type { Fault, FaultTable } from '../faults/faults.ts'
+import type { FaultTable } from '../faults/faults.ts'
 import type { Hooks } from '../hooks.ts'
 import type { HostRandom } from '../random.ts'
 import type { Route } from '../server/reply.ts'
@@ -13,10 +13,8 @@ import type { Site } from './sites/site.ts'
 import type { ConnectDeliveries } from './webhooks/deliveries.ts'
 import type { ConnectDelivery } from './webhooks/delivery.ts'
 
-/** Where a Connect host can be told to fail: its key server, token endpoint, product APIs. */
+/** Where a Connect host can be told to fail: key server, token endpoint, product APIs. A fault's `oauthId` is a client key. */
 export type ConnectFaultPoint = 'keys' | 'token' | 'rest'
-/** `oauthId` is a client key: only calls with that tenant's credentials. */
-export type ConnectFault = Fault<ConnectFaultPoint>
 export type ConnectRoute = Route<ConnectInstallation>
 
 /** One answered request to the host. Carries no token and no body. */

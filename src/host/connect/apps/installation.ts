@@ -5,6 +5,7 @@ import type { OpenedAppPage, PageAddress } from '../pages/open.ts'
 import type { Product } from '../sites/product.ts'
 import type { Claims, Place } from '../tokens/claims.ts'
 import type { SignedTarget } from '../tokens/sign.ts'
+import { DynamicWebhooks } from '../webhooks/dynamic-webhook.ts'
 import type { AppDescriptor, LifecycleEvent } from './descriptor.ts'
 import type { AppModule } from './modules.ts'
 
@@ -85,6 +86,8 @@ export class ConnectInstallation {
   readonly properties = new Map<string, unknown>()
   /** Registered by REST, beside those of the descriptor. */
   dynamicModules: readonly AppModule[] = []
+  /** Made by REST, beside those of the descriptor. */
+  readonly webhooks = new DynamicWebhooks()
   readonly #actions: InstallationActions
 
   constructor(facts: InstallationFacts, actions: InstallationActions) {

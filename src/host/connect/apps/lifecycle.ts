@@ -112,6 +112,7 @@ export async function uninstallApp(
   if (isTold && !lateDisabled && installation.state === 'enabled') await tellApp(state, installation, 'disabled')
   installation.state = 'uninstalled'
   state.accessTokens.revokeAll(installation)
+  installation.webhooks.clear()
   state.deliveries.drop(delivery => delivery.installation === installation)
   if (!isTold) return { ...SILENT, body: {} }
   const result = await tellApp(state, installation, 'uninstalled')

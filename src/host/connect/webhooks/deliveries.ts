@@ -36,7 +36,6 @@ export function createConnectDeliveries(host: () => ConnectState): ConnectDelive
 }
 
 function newRecord(state: ConnectState, source: HostEvent, listener: Listener): DeliveryRecord {
-  const timestamp = state.clock.now()
   return {
     id: state.random.uuid(),
     event: source.event,
@@ -44,19 +43,24 @@ function newRecord(state: ConnectState, source: HostEvent, listener: Listener): 
     installation: listener.installation,
     webhookId: listener.webhookId,
     url: listener.url,
-    body: listener.excludeBody
-      ? ''
-      : JSON.stringify({
-          timestamp,
-          webhookEvent: source.event,
-          ...source.payload,
-          ...(listener.webhookId !== undefined && { matchedWebhookIds: [listener.webhookId] }),
-        }),
+    body: listener.excludeBody ? '' : JSON.stringify(bodyOf(state, source, listener)),
     status: 'pending',
     attempts: [],
     nextAttemptAt: undefined,
     source,
     listener,
+  }
+}
+
+function bodyOf(state: ConnectState, { event, payload, place }: HostEvent, { webhookId, propertyKeys }: Listener) {
+  const shown = propertyKeys.filter(key => place.issue?.properties.has(key) === true)
+  const properties = Object.fromEntries(shown.map(key => [key, place.issue?.properties.get(key)]))
+  return {
+    timestamp: state.clock.now(),
+    webhookEvent: event,
+    ...payload,
+    ...(shown.length > 0 && { issue: { ...Object(payload.issue), properties } }),
+    ...(webhookId !== undefined && { matchedWebhookIds: [webhookId] }),
   }
 }
 

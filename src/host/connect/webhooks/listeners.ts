@@ -27,27 +27,45 @@ export interface Listener {
   readonly webhookId: number | undefined
   readonly url: string
   readonly excludeBody: boolean
+  /** Properties of the issue that the body shows. */
+  readonly propertyKeys: readonly string[]
   readonly flow: 'Primary' | 'Secondary'
   readonly onFailed: (delivery: ConnectDelivery) => void
 }
 
-export function listenersOf(_state: ConnectState, source: HostEvent): readonly Listener[] {
+export function listenersOf(state: ConnectState, source: HostEvent): readonly Listener[] {
   return [...source.product.installations.values()]
-    .filter(({ state }) => state === 'enabled')
-    .flatMap(installation => fromDescriptor(installation, source))
+    .filter(one => one.state === 'enabled')
+    .flatMap(installation => [...fromDescriptor(installation, source), ...madeByRest(state, installation, source)])
 }
 
 const fromDescriptor = (installation: ConnectInstallation, source: HostEvent): Listener[] =>
   installation.descriptor.webhooks
     .filter(webhook => webhook.event === source.event && isWanted(webhook, source))
-    .map(({ url, excludeBody }) => ({
+    .map(({ url, excludeBody, propertyKeys }) => ({
       installation,
       webhookId: undefined,
       url: absolute(installation, fillVariables(url, variablesOf(source.place))),
       excludeBody,
+      propertyKeys,
       flow: 'Primary',
       onFailed: () => undefined,
     }))
+
+function madeByRest({ clock }: ConnectState, installation: ConnectInstallation, source: HostEvent): Listener[] {
+  return installation.webhooks
+    .list(clock.now())
+    .filter(({ events, jqlFilter }) => events.includes(source.event) && matchesQuery(jqlFilter, fieldsOf(source.place)))
+    .map(({ id, url }) => ({
+      installation,
+      webhookId: id,
+      url: fillVariables(url, variablesOf(source.place)),
+      excludeBody: false,
+      propertyKeys: [],
+      flow: 'Primary',
+      onFailed: delivery => installation.webhooks.noteFailure(delivery, clock.now()),
+    }))
+}
 
 const isWanted = ({ filter }: ConnectWebhookSpec, { place }: HostEvent): boolean =>
   filter === undefined || matchesQuery(filter, fieldsOf(place))
