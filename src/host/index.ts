@@ -20,9 +20,11 @@ export type {
   AppUninstallOptions,
   ConnectInstallation,
   Licence,
+  RealmMoveOptions,
   SendOptions,
 } from './connect/apps/installation.ts'
 export type { ConnectInstallOptions } from './connect/apps/lifecycle.ts'
+export { CONNECT_FAULTS, quotaExceeded } from './connect/faults.ts'
 export { type ConnectHost, type ConnectHostOptions, startConnectHost } from './connect/host.ts'
 export type { OpenedAppPage } from './connect/pages/open.ts'
 export type { Content, ContentSpec, Space } from './connect/sites/content.ts'

@@ -2,6 +2,7 @@
 
 import { createAddonClient } from '../addon-client.ts'
 import { createFaults } from '../faults/faults.ts'
+import { createViews } from '../pages/views.ts'
 import { createHostRandom } from '../random.ts'
 import { createKeyRing } from './keys/key-ring.ts'
 import { createAccessTokens } from './oauth/access-tokens.ts'
@@ -30,6 +31,7 @@ export function createConnectState(given: Given, { seed, firstId, ...settings }:
     keys: createKeyRing(random),
     sites: new Map(),
     installs: [],
+    views: createViews(random),
     accessTokens: createAccessTokens(clock, random),
     deliveries: createConnectDeliveries(() => state),
     faults: createFaults(closing, connectErrorReply),

@@ -2,6 +2,7 @@
 
 import { keyRoutes } from './keys/routes.ts'
 import { tokenRoutes } from './oauth/token-endpoint.ts'
+import { frameRoutes } from './pages/frame-routes.ts'
 import { accountRoutes } from './rest/accounts.ts'
 import { appRoutes } from './rest/app.ts'
 import { commentRoutes } from './rest/comments.ts'
@@ -18,6 +19,7 @@ import type { ConnectRoute, ConnectState } from './state.ts'
 export const connectRoutes = (state: ConnectState): ConnectRoute[] => [
   ...keyRoutes(state),
   ...tokenRoutes(state),
+  ...frameRoutes(state),
   ...mountRoutes(state, [
     ...appRoutes,
     ...dynamicModuleRoutes,

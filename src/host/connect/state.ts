@@ -3,12 +3,14 @@
 import type { AddonClient } from '../addon-client.ts'
 import type { FaultTable } from '../faults/faults.ts'
 import type { Hooks } from '../hooks.ts'
+import type { ViewTable } from '../pages/views.ts'
 import type { HostRandom } from '../random.ts'
 import type { Route } from '../server/reply.ts'
 import type { HostClock } from '../state.ts'
 import type { ConnectInstallation } from './apps/installation.ts'
 import type { KeyRing } from './keys/key-ring.ts'
 import type { AccessTokens } from './oauth/access-tokens.ts'
+import type { AppView } from './pages/frame.ts'
 import type { Site } from './sites/site.ts'
 import type { ConnectDeliveries } from './webhooks/deliveries.ts'
 import type { ConnectDelivery } from './webhooks/delivery.ts'
@@ -50,6 +52,8 @@ export interface ConnectState {
   /** Every installation ever tried, oldest first. */
   readonly installs: ConnectInstallation[]
   readonly accessTokens: AccessTokens
+  /** Pages that users have open in the host's own page. */
+  readonly views: ViewTable<AppView>
   readonly deliveries: ConnectDeliveries
   readonly faults: FaultTable<ConnectFaultPoint>
   readonly hooks: Hooks<ConnectEvents>

@@ -41,6 +41,11 @@ export interface AppUninstallOptions {
   readonly tellApp?: boolean
 }
 
+export interface RealmMoveOptions {
+  /** Ends in a rollback though the app agreed: as when the move took too long. */
+  readonly fails?: boolean
+}
+
 export interface InstallationFacts {
   readonly product: Product
   readonly descriptorUrl: string
@@ -62,6 +67,8 @@ export interface InstallationActions {
   signContext(one: ConnectInstallation, place: Place, claims: Claims): string
   pageUrl(one: ConnectInstallation, address: PageAddress): string
   openPage(one: ConnectInstallation, address: PageAddress): Promise<OpenedAppPage>
+  frameUrl(one: ConnectInstallation, address: PageAddress): string
+  moveRealm(one: ConnectInstallation, realm: string, options: RealmMoveOptions): Promise<readonly AppLifecycleResult[]>
   isShown(one: ConnectInstallation, moduleKey: string, place: Place): boolean
 }
 
@@ -172,6 +179,14 @@ export class ConnectInstallation {
   /** Fetches the page as a browser would, but follows nothing. */
   openPage(moduleKey: string, place: Place = {}, parameters: PageAddress['parameters'] = {}): Promise<OpenedAppPage> {
     return this.#actions.openPage(this, { moduleKey, place, parameters })
+  }
+  /** The host's page that shows a module in a frame, with the bridge; for a browser. */
+  frameUrl(moduleKey: string, place: Place = {}, parameters: PageAddress['parameters'] = {}): string {
+    return this.#actions.frameUrl(this, { moduleKey, place, parameters })
+  }
+  /** Moves the tenant's data to another realm: schedule, start, then commit, or rollback when the app refuses. */
+  moveRealm(realm: string, options: RealmMoveOptions = {}): Promise<readonly AppLifecycleResult[]> {
+    return this.#actions.moveRealm(this, realm, options)
   }
   /** Do the module's conditions hold? */
   isShown(moduleKey: string, place: Place = {}): boolean {

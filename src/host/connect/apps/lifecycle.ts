@@ -113,6 +113,7 @@ export async function uninstallApp(
   installation.state = 'uninstalled'
   state.accessTokens.revokeAll(installation)
   installation.webhooks.clear()
+  state.views.dropAll(installation)
   state.deliveries.drop(delivery => delivery.installation === installation)
   if (!isTold) return { ...SILENT, body: {} }
   const result = await tellApp(state, installation, 'uninstalled')

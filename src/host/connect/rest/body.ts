@@ -16,8 +16,13 @@ export function jsonOf({ call }: Pick<ProductCall, 'call'>): unknown {
 
 /** A JSON object, read by a function that throws FieldError. @throws ApiError 400 */
 export function readBody<T>(call: Pick<ProductCall, 'call'>, read: (body: Readonly<Record<string, unknown>>) => T): T {
+  return orBadRequest(() => read(readObject(jsonOf(call), 'the body')))
+}
+
+/** @throws ApiError 400 where the reader throws FieldError */
+export function orBadRequest<T>(read: () => T): T {
   try {
-    return read(readObject(jsonOf(call), 'the body'))
+    return read()
   } catch (error) {
     if (error instanceof FieldError) throw new ApiError(400, error.message)
     throw error
