@@ -8,6 +8,6 @@ rmSync(`${root}dist`, { recursive: true, force: true })
 execFileSync(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-p', `${root}tsconfig.build.json`], {
   stdio: 'inherit',
 })
-for (const folder of ['postgres/sql', 'host/page']) {
+for (const folder of ['postgres/sql', 'host/page', 'host/connect/page']) {
   cpSync(`${root}src/${folder}`, `${root}dist/${folder}`, { recursive: true })
 }

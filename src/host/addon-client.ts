@@ -9,7 +9,7 @@ export interface AddonClient {
   close(): Promise<void>
 }
 interface AddonCall {
-  readonly method: 'GET' | 'POST' | 'DELETE'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   readonly url: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string

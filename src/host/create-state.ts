@@ -10,6 +10,7 @@ import { createFiles } from './files/files.ts'
 import { createGlanceTable } from './glances/table.ts'
 import { createViews } from './pages/views.ts'
 import { createHostRandom } from './random.ts'
+import { errorReply } from './server/api-error.ts'
 import type { HostSettings, HostState } from './state.ts'
 import { createDeliveries } from './webhooks/deliveries.ts'
 
@@ -48,7 +49,7 @@ export function createState(given: Given, { seed, firstId, ...settings }: Option
     files: createFiles(url, random),
     emoticons: createEmoticons(url),
     deliveries: createDeliveries(() => state),
-    faults: createFaults(closing),
+    faults: createFaults(closing, errorReply),
     addons: createAddonClient(closing),
   }
   return state

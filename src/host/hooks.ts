@@ -22,24 +22,24 @@ export interface HostEvents {
   readonly delivery: Delivery
 }
 
-export interface Hooks {
+/** @typeParam Events what a host tells, by name */
+export interface Hooks<Events = HostEvents> {
   /** @returns the way to stop listening */
-  on<K extends keyof HostEvents>(event: K, listener: (value: HostEvents[K]) => void): () => void
-  emit<K extends keyof HostEvents>(event: K, value: HostEvents[K]): void
+  on<K extends keyof Events>(event: K, listener: (value: Events[K]) => void): () => void
+  emit<K extends keyof Events>(event: K, value: Events[K]): void
 }
 
-export function createHooks(): Hooks {
-  const listeners: { [K in keyof HostEvents]: Set<(value: HostEvents[K]) => void> } = {
-    request: new Set(),
-    delivery: new Set(),
-  }
+export function createHooks<Events = HostEvents>(): Hooks<Events> {
+  const listeners: { [K in keyof Events]?: Set<(value: Events[K]) => void> } = {}
   return {
     on: (event, listener) => {
-      listeners[event].add(listener)
-      return () => listeners[event].delete(listener)
+      const heard = listeners[event] ?? new Set()
+      listeners[event] = heard
+      heard.add(listener)
+      return () => heard.delete(listener)
     },
     emit: (event, value) => {
-      for (const listener of listeners[event]) listener(value)
+      for (const listener of listeners[event] ?? []) listener(value)
     },
   }
 }

@@ -7,8 +7,11 @@ import type { Faults } from './faults/faults.ts'
 import { createGroup, groupRecord } from './groups/group.ts'
 import { createHooks, type Hooks } from './hooks.ts'
 import type { HostGroup, HostUser } from './model.ts'
+import { once } from './once.ts'
 import { hostRoutes } from './routes.ts'
+import { errorReply } from './server/api-error.ts'
 import { listen } from './server/http-server.ts'
+import { originOf, refuseOthers } from './server/loopback.ts'
 import { createRouter } from './server/router.ts'
 import type { HostClock, HostSettings, HostState } from './state.ts'
 import { userRecord } from './users/user.ts'
@@ -60,18 +63,21 @@ export interface HipchatHost {
 /** @throws TypeError for an address that others could reach: whoever reaches a simulator can use it */
 export async function startHipchatHost(options: HipchatHostOptions = {}): Promise<HipchatHost> {
   const { port = 0, hostname = '127.0.0.1', clock = { now: Date.now }, ...rest } = options
-  if (!isLoopback(hostname)) throw new TypeError(`the simulator listens on loopback addresses only, not on ${hostname}`)
+  refuseOthers(hostname)
   const closing = new AbortController()
   const hooks = createHooks()
   // The address is known once the server listens, and routes need it: they are made right after.
-  let router = createRouter([])
-  const server = await listen(
+  let router = createRouter<Installation>([])
+  const server = await listen<Installation>(
     { port, hostname },
-    () => router,
-    ({ installation, ...served }) =>
-      hooks.emit('request', { ...served, oauthId: installation?.oauthId, at: clock.now() }),
+    {
+      router: () => router,
+      onServed: ({ installation, ...served }) =>
+        hooks.emit('request', { ...served, oauthId: installation?.oauthId, at: clock.now() }),
+      errorReply,
+    },
   )
-  const url = `http://${hostname.includes(':') ? `[${hostname}]` : hostname}:${server.port}`
+  const url = originOf(hostname, server.port)
   const automaticRetries = options.clock === undefined
   const state = createState({ url, clock, hooks, closing: closing.signal }, { automaticRetries, ...rest })
   router = createRouter(hostRoutes(state))
@@ -111,14 +117,3 @@ const publish = (state: HostState, close: () => Promise<void>): HipchatHost => (
   on: state.hooks.on,
   close,
 })
-
-const isLoopback = (hostname: string): boolean =>
-  hostname === 'localhost' || hostname === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname)
-
-function once(work: () => Promise<void>): () => Promise<void> {
-  let running: Promise<void> | undefined
-  return () => {
-    running ??= work()
-    return running
-  }
-}

@@ -31,16 +31,6 @@ export interface Descriptor {
   readonly document: Readonly<Record<string, unknown>>
 }
 
-/** The add-on cannot be offered for installation; nothing was created and the add-on was told nothing. */
-export class DescriptorError extends Error {
-  readonly reason: 'unreachable' | 'invalid'
-  constructor(reason: 'unreachable' | 'invalid', message: string, cause?: unknown) {
-    super(message, { cause })
-    this.name = 'DescriptorError'
-    this.reason = reason
-  }
-}
-
 /** @throws FieldError naming what is missing or wrong; what this host does not know is passed over */
 export function readDescriptor(value: unknown): Descriptor {
   const document = readObject(value, 'the descriptor')

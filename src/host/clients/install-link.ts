@@ -1,11 +1,11 @@
 /** `GET /addons/install`: the link that offers an add-on. Who follows it is the user of `host.signIn`, who accepts. */
 
+import { DescriptorError } from '../descriptor-document.ts'
 import { findRoom } from '../rooms/room.ts'
 import { ApiError } from '../server/api-error.ts'
 import type { Call, Reply, Route } from '../server/reply.ts'
 import type { HostState } from '../state.ts'
 import { signedIn } from '../users/session.ts'
-import { DescriptorError } from './descriptor.ts'
 import type { Installation } from './installation.ts'
 import { install } from './lifecycle.ts'
 

@@ -1,5 +1,6 @@
 /** Install, update and uninstall: what the host does, in the documented order. */
 
+import { DescriptorError } from '../descriptor-document.ts'
 import { extensionsIn } from '../extensions/find.ts'
 import { queryGlance } from '../glances/query.ts'
 import { groupRecord } from '../groups/group.ts'
@@ -8,7 +9,6 @@ import { open } from '../pages/open.ts'
 import { roomRecord } from '../rooms/room.ts'
 import type { HostState } from '../state.ts'
 import { authorize } from './authorize.ts'
-import { DescriptorError } from './descriptor.ts'
 import {
   Installation,
   type InstallationActions,

@@ -1,7 +1,7 @@
 /** Faults a test may ask the host for: which calls they hit, how often, and what they do to the answer. */
 
 import { setTimeout as delay } from 'node:timers/promises'
-import { errorReply } from '../server/api-error.ts'
+import type { ErrorReply } from '../server/api-error.ts'
 import type { Reply } from '../server/reply.ts'
 
 export type FaultPoint = 'capabilities' | 'token' | 'rest' | 'installable'
@@ -21,8 +21,9 @@ export type FaultEffect =
   /** Edits the JSON answer of a call that went well: odd `expires_in`, a wrong `links.self` ... */
   | { readonly kind: 'change'; readonly change: (document: Record<string, unknown>) => unknown }
 
-export interface Fault {
-  readonly at: FaultPoint
+/** @typeParam Point where this kind of host can fail */
+export interface Fault<Point extends string = FaultPoint> {
+  readonly at: Point
   readonly effect: FaultEffect
   /** Only calls with this installation's credentials. Those of `capabilities` and `installable` carry none. */
   readonly oauthId?: string
@@ -30,21 +31,24 @@ export interface Fault {
   readonly times?: number
 }
 
-export interface Faults {
+export interface Faults<Point extends string = FaultPoint> {
   /** @returns the way to end the fault */
-  inject(fault: Fault): () => void
+  inject(fault: Fault<Point>): () => void
   clear(): void
 }
 
-export interface FaultTable extends Faults {
+export interface FaultTable<Point extends string = FaultPoint> extends Faults<Point> {
   /** Runs a call under the first fault that is meant for it. */
-  apply(at: FaultPoint, oauthId: string | undefined, work: () => Reply | Promise<Reply>): Promise<Reply>
+  apply(at: Point, oauthId: string | undefined, work: () => Reply | Promise<Reply>): Promise<Reply>
 }
 
 /** @param closing aborted when the host closes: delays end */
-export function createFaults(closing: AbortSignal): FaultTable {
-  const active: { fault: Fault; left: number }[] = []
-  const take = (at: FaultPoint, oauthId: string | undefined): FaultEffect | undefined => {
+export function createFaults<Point extends string = FaultPoint>(
+  closing: AbortSignal,
+  errorReply: ErrorReply,
+): FaultTable<Point> {
+  const active: { fault: Fault<Point>; left: number }[] = []
+  const take = (at: Point, oauthId: string | undefined): FaultEffect | undefined => {
     const index = active.findIndex(
       ({ fault }) => fault.at === at && (fault.oauthId === undefined || fault.oauthId === oauthId),
     )
@@ -68,12 +72,16 @@ export function createFaults(closing: AbortSignal): FaultTable {
     },
     apply: async (at, oauthId, work) => {
       const effect = take(at, oauthId)
-      return effect === undefined ? work() : run(effect, work, closing)
+      return effect === undefined ? work() : run(effect, work, { closing, errorReply })
     },
   }
 }
 
-async function run(effect: FaultEffect, work: () => Reply | Promise<Reply>, closing: AbortSignal): Promise<Reply> {
+async function run(
+  effect: FaultEffect,
+  work: () => Reply | Promise<Reply>,
+  { closing, errorReply }: { readonly closing: AbortSignal; readonly errorReply: ErrorReply },
+): Promise<Reply> {
   switch (effect.kind) {
     case 'status':
       return errorReply(effect.status, 'A fault was asked for.', effect.headers)

@@ -1,14 +1,14 @@
 // The frame's side of the page bridge: answers one page's calls and tells it events. Touches no document.
 ;(() => {
   /**
-   * @param {{ page: Window, origin: string, answer: (call: string, args: object) => Promise<unknown> }} connection
+   * @param {{ page: Window, origin: string, answer: (call: string, args: object) => Promise<unknown>, channel?: string }} connection
    *   `page` is the window of the add-on's page, `origin` where it must be from; `answer` rejects with what the page may read
    */
-  window.connectPage = ({ page, origin, answer }) => {
+  window.connectPage = ({ page, origin, answer, channel = 'hipchat' }) => {
     const registered = new Set()
     let kept = []
 
-    const send = message => page.postMessage({ channel: 'hipchat', ...message }, origin)
+    const send = message => page.postMessage({ channel, ...message }, origin)
 
     const respond = async ({ id, call, args }) => {
       try {
@@ -28,7 +28,7 @@
     const listen = event => {
       if (event.source !== page || event.origin !== origin) return
       const { data } = event
-      if (typeof data !== 'object' || data === null || data.channel !== 'hipchat') return
+      if (typeof data !== 'object' || data === null || data.channel !== channel) return
       if (data.kind === 'call') void respond(data)
       if (data.kind === 'registered' && Array.isArray(data.names)) release(data.names)
     }

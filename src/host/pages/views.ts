@@ -25,18 +25,19 @@ export interface ViewEvent {
   readonly message: HistoryItem | undefined
 }
 
-export interface ViewTable {
+/** @typeParam V an open page of this kind of host */
+export interface ViewTable<V extends { readonly installation: unknown } = View> {
   /** @returns the id */
-  add(view: View): string
-  find(id: string): View | undefined
-  dropAll(installation: Installation): void
+  add(view: V): string
+  find(id: string): V | undefined
+  dropAll(installation: V['installation']): void
 }
 
 const MAX_VIEWS = 1_000
 
 /** Keeps the newest 1,000. */
-export function createViews(random: HostRandom): ViewTable {
-  const views = new Map<string, View>()
+export function createViews<V extends { readonly installation: unknown } = View>(random: HostRandom): ViewTable<V> {
+  const views = new Map<string, V>()
   return {
     add: view => {
       const id = random.text(32)

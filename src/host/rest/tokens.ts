@@ -1,9 +1,9 @@
 /** The token endpoint: credentials, a code or a refresh token for an access token; what a token is good for, and its end. */
 
-import type { PartywallError } from '../../core/errors.ts'
 import { parseBasic, parseTokenRequest } from '../../wire/oauth2-server.ts'
 import type { Installation } from '../clients/installation.ts'
 import type { AccessToken } from '../clients/tokens.ts'
+import { isCoded } from '../coded-error.ts'
 import { clientReference } from '../rooms/reference.ts'
 import { ApiError } from '../server/api-error.ts'
 import { type Call, noContent, type Reply, type Route } from '../server/reply.ts'
@@ -98,5 +98,3 @@ function orApiError<T>(read: () => T): T {
     throw error
   }
 }
-
-const isCoded = (error: unknown): error is PartywallError => error instanceof Error && error.name === 'PartywallError'

@@ -1,4 +1,4 @@
-/** Errors of the simulated API, in the host's own form: `{"error": {"code", "type", "message"}}`. */
+/** Errors of a simulated API, and HipChat's form of them: `{"error": {"code", "type", "message"}}`. */
 
 import type { Reply } from './reply.ts'
 
@@ -31,9 +31,16 @@ export class ApiError extends Error {
   }
 }
 
-export const errorReply = (
+/** How one kind of host writes its errors. */
+export type ErrorReply = (
   status: number,
   message: string,
-  headers: Readonly<Record<string, string>> = {},
-  type = TYPES[status] ?? 'Error',
-): Reply => ({ status, headers, json: { error: { code: status, type, message } } })
+  headers?: Readonly<Record<string, string>>,
+  type?: string,
+) => Reply
+
+export const errorReply: ErrorReply = (status, message, headers = {}, type = TYPES[status] ?? 'Error') => ({
+  status,
+  headers,
+  json: { error: { code: status, type, message } },
+})

@@ -1,11 +1,10 @@
-/** The listening side: reads a request, runs its route, writes the answer. Knows nothing of HipChat but the form of errors. */
+/** The listening side: reads a request, runs its route, writes the answer. Knows no host's API; what an error looks like is handed in. */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Installation } from '../clients/installation.ts'
-import { ApiError, errorReply } from './api-error.ts'
+import { ApiError, type ErrorReply } from './api-error.ts'
 import type { Call, Reply } from './reply.ts'
-import type { Router } from './router.ts'
+import type { Found, Router } from './router.ts'
 
 const MAX_BODY_BYTES = 1024 * 1024
 
@@ -15,21 +14,28 @@ export interface HttpServer {
   close(): Promise<void>
 }
 
-export interface Served {
+export interface Served<Owner> {
   readonly method: string
   readonly path: string
   readonly status: number
-  readonly installation: Installation | undefined
+  readonly installation: Owner | undefined
+}
+
+/** What one kind of host adds to a server. */
+export interface Serving<Owner> {
+  /** Asked for on every request. */
+  readonly router: () => Router<Owner>
+  readonly onServed: (served: Served<Owner>) => void
+  readonly errorReply: ErrorReply
 }
 
 /** @throws the system's error when the port is taken */
-export async function listen(
+export async function listen<Owner>(
   address: { readonly port: number; readonly hostname: string },
-  router: () => Router,
-  onServed: (served: Served) => void,
+  serving: Serving<Owner>,
 ): Promise<HttpServer> {
   const server = createServer((request, response) => {
-    serve(router(), request, response, onServed).catch((error: unknown) => response.destroy(error as Error))
+    serve(serving, request, response).catch((error: unknown) => response.destroy(error as Error))
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -47,25 +53,26 @@ const closeServer = (server: Server): Promise<void> =>
     server.closeAllConnections()
   })
 
-async function serve(
-  router: Router,
+async function serve<Owner>(
+  { router, onServed, errorReply }: Serving<Owner>,
   request: IncomingMessage,
   response: ServerResponse,
-  onServed: (served: Served) => void,
 ): Promise<void> {
   const method = request.method ?? 'GET'
-  const { pathname, query } = splitTarget(request.url ?? '/')
-  const found = router(method, pathname)
+  const target = request.url ?? '/'
+  const { pathname, query } = splitTarget(target)
+  const found = router()(method, pathname)
   const path = found.kind === 'route' && found.route.isSecret === true ? found.route.path : pathname
-  const call: Call = {
+  const call: Call<Owner> = {
     method,
+    target,
     params: found.kind === 'route' ? found.params : {},
     query,
     header: name => request.headersDistinct[name]?.join(', '),
     body: await readBody(request),
     installation: undefined,
   }
-  const reply = await answer(found, call)
+  const reply = await answer(found, call, errorReply)
   onServed({
     method,
     path,
@@ -75,7 +82,7 @@ async function serve(
   write(response, reply)
 }
 
-async function answer(found: ReturnType<Router>, call: Call): Promise<Reply> {
+async function answer<Owner>(found: Found<Owner>, call: Call<Owner>, errorReply: ErrorReply): Promise<Reply> {
   try {
     if (found.kind === 'not-found') return errorReply(404, 'No such resource.')
     if (found.kind === 'malformed') return errorReply(400, 'The path is not correctly encoded.')

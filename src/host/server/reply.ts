@@ -2,8 +2,11 @@
 
 import type { Installation } from '../clients/installation.ts'
 
-export interface Call {
+/** @typeParam Owner whose credentials a call came with: an installation of this kind of host */
+export interface Call<Owner = Installation> {
   readonly method: string
+  /** Path and query as received. */
+  readonly target: string
   /** Segments of the path that the route names, percent-decoded. */
   readonly params: Readonly<Record<string, string>>
   readonly query: URLSearchParams
@@ -11,7 +14,7 @@ export interface Call {
   header(name: string): string | undefined
   readonly body: Buffer
   /** Filled by the handler once it knows whose credentials these are; for faults and hooks. */
-  installation: Installation | undefined
+  installation: Owner | undefined
 }
 
 export interface Reply {
@@ -25,13 +28,13 @@ export interface Reply {
   readonly connection?: 'reset' | 'hang'
 }
 
-export interface Route {
+export interface Route<Owner = Installation> {
   readonly method: string
   /** A segment `:name` matches one non-empty segment. */
   readonly path: string
   /** The path itself carries a secret: listeners see the pattern only. */
   readonly isSecret?: boolean
-  readonly handle: (call: Call) => Reply | Promise<Reply>
+  readonly handle: (call: Call<Owner>) => Reply | Promise<Reply>
 }
 
 export const noContent: Reply = { status: 204 }

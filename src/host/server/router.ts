@@ -1,24 +1,25 @@
 /** Finds the route of a path in a small table. */
 
+import type { Installation } from '../clients/installation.ts'
 import type { Route } from './reply.ts'
 
-export type Found =
-  | { readonly kind: 'route'; readonly route: Route; readonly params: Readonly<Record<string, string>> }
+export type Found<Owner = Installation> =
+  | { readonly kind: 'route'; readonly route: Route<Owner>; readonly params: Readonly<Record<string, string>> }
   | { readonly kind: 'method-not-allowed'; readonly allow: string }
   | { readonly kind: 'not-found' }
   | { readonly kind: 'malformed' }
 
-export type Router = (method: string, pathname: string) => Found
+export type Router<Owner = Installation> = (method: string, pathname: string) => Found<Owner>
 
-interface Path {
+interface Path<Owner> {
   readonly segments: readonly string[]
-  readonly routes: Map<string, Route>
+  readonly routes: Map<string, Route<Owner>>
 }
 
-export function createRouter(routes: readonly Route[]): Router {
-  const paths = new Map<string, Path>()
+export function createRouter<Owner = Installation>(routes: readonly Route<Owner>[]): Router<Owner> {
+  const paths = new Map<string, Path<Owner>>()
   for (const route of routes) {
-    const path = paths.get(route.path) ?? { segments: route.path.split('/'), routes: new Map() }
+    const path: Path<Owner> = paths.get(route.path) ?? { segments: route.path.split('/'), routes: new Map() }
     path.routes.set(route.method, route)
     paths.set(route.path, path)
   }
@@ -36,7 +37,7 @@ export function createRouter(routes: readonly Route[]): Router {
 }
 
 const isFixed = (segment: string): boolean => !segment.startsWith(':')
-const fixedCount = (path: Path): number => path.segments.filter(isFixed).length
+const fixedCount = (path: Pick<Path<never>, 'segments'>): number => path.segments.filter(isFixed).length
 
 const matches = (segments: readonly string[], actual: readonly string[]): boolean =>
   segments.length === actual.length &&

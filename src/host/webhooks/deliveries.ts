@@ -1,4 +1,4 @@
-/** Sends events to webhooks: who hears of what, attempts, waits between them, replies. */
+/** Sends events to webhooks: who hears of what, what an attempt says, waits between attempts, replies. */
 
 import { AddonCallError } from '../addon-client.ts'
 import type { Actor, HostUser, RoomRecord } from '../model.ts'
@@ -6,10 +6,10 @@ import { parseNotification } from '../rooms/notification.ts'
 import { notify } from '../rooms/notify.ts'
 import type { HostState } from '../state.ts'
 import type { Attempt, Delivery } from './delivery.ts'
+import { createRetryQueue, type RetryQueue } from './retry-queue.ts'
 import type { Webhook, WebhookEvent } from './webhook.ts'
 
 const MAX_REPLY_BYTES = 64 * 1024
-const MAX_KEPT = 10_000
 
 /** `source` is the installation that caused it: it is not told of its own doing. */
 export interface RoomEvent extends Actor {
@@ -20,21 +20,11 @@ export interface RoomEvent extends Actor {
   readonly text?: string
 }
 
-export interface Deliveries {
-  /** The newest 10,000, oldest first. */
-  readonly list: readonly Delivery[]
+export interface Deliveries extends Omit<RetryQueue<DeliveryRecord>, 'send' | 'drop'> {
   /** @returns when each delivery has had its first attempt */
   send(event: RoomEvent): Promise<readonly Delivery[]>
-  /** Lets `idle` wait for this work. */
-  inBackground(work: Promise<unknown>): void
-  /** Another attempt now for what waits for one. */
-  retryPending(options: { readonly onlyDue?: boolean }): Promise<readonly Delivery[]>
   /** Gives up what has not been delivered to these webhooks. */
   drop(isGone: (webhook: Webhook) => boolean): void
-  /** Resolves when no attempt is under way; throws what went wrong in the background. */
-  idle(): Promise<void>
-  /** Ends all timers. */
-  stop(): void
 }
 
 type DeliveryRecord = { -readonly [K in keyof Delivery]: Delivery[K] } & {
@@ -45,67 +35,16 @@ type DeliveryRecord = { -readonly [K in keyof Delivery]: Delivery[K] } & {
 
 /** @param host the state this belongs to, asked for when something happens */
 export function createDeliveries(host: () => HostState): Deliveries {
-  const list: DeliveryRecord[] = []
-  const timers = new Map<DeliveryRecord, NodeJS.Timeout>()
-  const running = new Set<Promise<unknown>>()
-  /** Errors of background work, which has no caller: `idle` throws them. */
-  const failures: unknown[] = []
-
-  const track = <T>(work: Promise<T>): Promise<T> => {
-    const tracked = work.finally(() => running.delete(tracked))
-    running.add(tracked)
-    return tracked
-  }
-  const inBackground = (work: Promise<unknown>): void => {
-    track(work).catch((error: unknown) => failures.push(error))
-  }
-  const attempt = async (record: DeliveryRecord): Promise<void> => {
-    clearTimeout(timers.get(record))
-    timers.delete(record)
-    record.nextAttemptAt = undefined
-    await runAttempt(host(), record, inBackground)
-    const { closing, settings, hooks } = host()
-    if (record.status === 'pending' && settings.automaticRetries && !closing.aborted) {
-      const waitMs = (record.nextAttemptAt ?? 0) - host().clock.now()
-      timers.set(record, setTimeout(() => inBackground(attempt(record)), Math.max(0, waitMs)).unref())
-    }
-    hooks.emit('delivery', record)
-  }
-
+  const queue: RetryQueue<DeliveryRecord> = createRetryQueue({
+    now: () => host().clock.now(),
+    isAutomatic: () => host().settings.automaticRetries && !host().closing.aborted,
+    attempt: record => runAttempt(host(), record, work => queue.inBackground(work)),
+    onAttempt: record => host().hooks.emit('delivery', record),
+  })
   return {
-    list,
-    inBackground,
-    send: event => {
-      const records = listeners(event).map(webhook => newRecord(host(), event, webhook))
-      list.push(...records)
-      if (list.length > MAX_KEPT) list.splice(0, list.length - MAX_KEPT)
-      return track(Promise.all(records.map(attempt)).then(() => records))
-    },
-    retryPending: options => {
-      const now = host().clock.now()
-      const waiting = list.filter(
-        ({ nextAttemptAt }) => nextAttemptAt !== undefined && (options.onlyDue !== true || nextAttemptAt <= now),
-      )
-      return track(Promise.all(waiting.map(attempt)).then(() => waiting))
-    },
-    drop: isGone => {
-      // What has left the list may still wait for its turn.
-      for (const record of new Set([...list, ...timers.keys()])) {
-        if (record.status !== 'pending' || !isGone(record.webhook)) continue
-        clearTimeout(timers.get(record))
-        timers.delete(record)
-        record.status = 'dropped'
-        record.nextAttemptAt = undefined
-      }
-    },
-    idle: async () => {
-      while (running.size > 0) await Promise.allSettled(running)
-      if (failures.length > 0) throw failures.shift()
-    },
-    stop: () => {
-      for (const timer of timers.values()) clearTimeout(timer)
-      timers.clear()
-    },
+    ...queue,
+    send: event => queue.send(listeners(event).map(webhook => newRecord(host(), event, webhook))),
+    drop: isGone => queue.drop(({ webhook }) => isGone(webhook)),
   }
 }
 

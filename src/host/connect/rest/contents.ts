@@ -1,0 +1,106 @@
+/** Confluence's content: pages and posts, read and written by apps. */
+
+import { optional, readChoice, readNumber, readObject, readText } from '../../fields.ts'
+import { ApiError } from '../../server/api-error.ts'
+import type { Reply } from '../../server/reply.ts'
+import type { Content } from '../sites/content.ts'
+import type { Product } from '../sites/product.ts'
+import type { ConnectState } from '../state.ts'
+import { found, readBody } from './body.ts'
+import type { ProductCall, ProductRoute } from './product-route.ts'
+
+const PRODUCTS = ['confluence'] as const
+const LIST = '/rest/api/content'
+const ONE = `${LIST}/:content`
+
+export const contentRoutes: readonly ProductRoute[] = [
+  { products: PRODUCTS, method: 'POST', path: LIST, scope: 'WRITE', handle: create },
+  {
+    products: PRODUCTS,
+    method: 'GET',
+    path: ONE,
+    scope: 'READ',
+    handle: call => ({ status: 200, json: describeContent(call.product, contentOf(call)) }),
+  },
+  { products: PRODUCTS, method: 'PUT', path: ONE, scope: 'WRITE', handle: edit },
+  { products: PRODUCTS, method: 'DELETE', path: ONE, scope: 'DELETE', handle: trash },
+  { products: PRODUCTS, method: 'GET', path: '/rest/api/space/:space', scope: 'READ', handle: describeSpace },
+]
+
+export const describeContent = ({ baseUrl }: Product, { id, type, title, version, body, space }: Content) => ({
+  id,
+  type,
+  title,
+  status: 'current',
+  space: { id: space.id, key: space.key, name: space.name },
+  version: { number: version },
+  body: { storage: { value: body, representation: 'storage' } },
+  _links: { self: `${baseUrl}${LIST}/${id}`, base: baseUrl, webui: `/spaces/${space.key}/pages/${id}` },
+})
+
+/** Acting as a user, an app sees what the user may. */
+export function contentOf({ site, user, param }: ProductCall): Content {
+  if (user?.may('read') === false) throw new ApiError(404, 'No content found.')
+  return found(site.contents.get(param('content')), 'content')
+}
+
+function describeSpace({ site, param }: ProductCall): Reply {
+  const { id, key, name } = found(site.spaces.get(param('space')), 'space')
+  return { status: 200, json: { id, key, name, type: 'global' } }
+}
+
+const bodyText = (value: unknown): string | undefined =>
+  optional(value, body => String(readObject(readObject(body, 'body').storage, 'body.storage').value))
+
+function create(call: ProductCall, state: ConnectState): Reply {
+  const { site, product } = call
+  const asked = readBody(call, document => ({
+    title: readText(document.title, 'title', 255),
+    type: readChoice(document.type, 'type', ['page', 'blogpost']),
+    spaceKey: readText(readObject(document.space, 'space').key, 'space.key'),
+    body: bodyText(document.body) ?? '',
+  }))
+  const content = site.createContent(found(site.spaces.get(asked.spaceKey), 'space'), asked)
+  tell(state, call, 'created', content)
+  return { status: 200, json: describeContent(product, content) }
+}
+
+/** The new version must be the next one: else somebody else was faster. */
+function edit(call: ProductCall, state: ConnectState): Reply {
+  const content = contentOf(call)
+  if (call.user?.may('update') === false) throw new ApiError(403, 'The user may not edit this content.')
+  const asked = readBody(call, document => ({
+    title: optional(document.title, title => readText(title, 'title', 255)),
+    body: bodyText(document.body),
+    version: readNumber(readObject(document.version, 'version').number, 'version.number', 1),
+  }))
+  if (asked.version !== content.version + 1) throw new ApiError(409, `The current version is ${content.version}.`)
+  Object.assign(content, {
+    title: asked.title ?? content.title,
+    body: asked.body ?? content.body,
+    version: asked.version,
+  })
+  tell(state, call, 'updated', content)
+  return { status: 200, json: describeContent(call.product, content) }
+}
+
+function trash(call: ProductCall, state: ConnectState): Reply {
+  const content = contentOf(call)
+  call.site.contents.delete(content.id)
+  tell(state, call, 'trashed', content)
+  return { status: 204 }
+}
+
+function tell(state: ConnectState, { product, user }: ProductCall, what: string, content: Content): void {
+  const prefix = content.type === 'page' ? 'page' : 'blog'
+  const payload = { [content.type]: { id: content.id, title: content.title, version: content.version } }
+  const place = { content, ...(user && { user }) }
+  state.deliveries.inBackground(
+    state.deliveries.send({
+      product,
+      event: `${prefix}_${what}`,
+      place,
+      payload: { ...payload, userAccountId: user?.accountId },
+    }),
+  )
+}

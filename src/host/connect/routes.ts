@@ -1,0 +1,35 @@
+/** All routes of a Connect host. */
+
+import { keyRoutes } from './keys/routes.ts'
+import { tokenRoutes } from './oauth/token-endpoint.ts'
+import { frameRoutes } from './pages/frame-routes.ts'
+import { accountRoutes } from './rest/accounts.ts'
+import { appRoutes } from './rest/app.ts'
+import { commentRoutes } from './rest/comments.ts'
+import { contentPropertyRoutes } from './rest/content-properties.ts'
+import { contentRoutes } from './rest/contents.ts'
+import { dynamicModuleRoutes } from './rest/dynamic-modules.ts'
+import { issueRoutes } from './rest/issues.ts'
+import { mountRoutes } from './rest/product-route.ts'
+import { searchRoutes } from './rest/search.ts'
+import { userRoutes } from './rest/users.ts'
+import { webhookRoutes } from './rest/webhooks.ts'
+import type { ConnectRoute, ConnectState } from './state.ts'
+
+export const connectRoutes = (state: ConnectState): ConnectRoute[] => [
+  ...keyRoutes(state),
+  ...tokenRoutes(state),
+  ...frameRoutes(state),
+  ...mountRoutes(state, [
+    ...appRoutes,
+    ...dynamicModuleRoutes,
+    ...accountRoutes,
+    ...issueRoutes,
+    ...commentRoutes,
+    ...contentRoutes,
+    ...contentPropertyRoutes,
+    ...searchRoutes,
+    ...userRoutes,
+    ...webhookRoutes,
+  ]),
+]

@@ -1,0 +1,71 @@
+/** Who hears of an event: webhooks of descriptors, and those that apps made by REST. */
+
+import type { ConnectInstallation } from '../apps/installation.ts'
+import { absolute } from '../pages/page-url.ts'
+import { fillVariables, variablesOf } from '../pages/variables.ts'
+import type { Product } from '../sites/product.ts'
+import type { ConnectState } from '../state.ts'
+import type { Place } from '../tokens/claims.ts'
+import type { ConnectDelivery } from './delivery.ts'
+import { fieldsOf } from './fields.ts'
+import { matchesQuery } from './query.ts'
+import type { ConnectWebhookSpec } from './webhook.ts'
+
+/** Something that happened in a product. */
+export interface HostEvent {
+  readonly product: Product
+  readonly event: string
+  /** Who did it, and where. */
+  readonly place: Place
+  /** The body, but for time and event. */
+  readonly payload: Readonly<Record<string, unknown>>
+}
+
+/** One webhook that is to be told. */
+export interface Listener {
+  readonly installation: ConnectInstallation
+  readonly webhookId: number | undefined
+  readonly url: string
+  readonly excludeBody: boolean
+  /** Properties of the issue that the body shows. */
+  readonly propertyKeys: readonly string[]
+  readonly flow: 'Primary' | 'Secondary'
+  readonly onFailed: (delivery: ConnectDelivery) => void
+}
+
+export function listenersOf(state: ConnectState, source: HostEvent): readonly Listener[] {
+  return [...source.product.installations.values()]
+    .filter(one => one.state === 'enabled')
+    .flatMap(installation => [...fromDescriptor(installation, source), ...madeByRest(state, installation, source)])
+}
+
+const fromDescriptor = (installation: ConnectInstallation, source: HostEvent): Listener[] =>
+  installation.descriptor.webhooks
+    .filter(webhook => webhook.event === source.event && isWanted(webhook, source))
+    .map(({ url, excludeBody, propertyKeys }) => ({
+      installation,
+      webhookId: undefined,
+      url: absolute(installation, fillVariables(url, variablesOf(source.place))),
+      excludeBody,
+      propertyKeys,
+      flow: 'Primary',
+      onFailed: () => undefined,
+    }))
+
+function madeByRest({ clock }: ConnectState, installation: ConnectInstallation, source: HostEvent): Listener[] {
+  return installation.webhooks
+    .list(clock.now())
+    .filter(({ events, jqlFilter }) => events.includes(source.event) && matchesQuery(jqlFilter, fieldsOf(source.place)))
+    .map(({ id, url }) => ({
+      installation,
+      webhookId: id,
+      url: fillVariables(url, variablesOf(source.place)),
+      excludeBody: false,
+      propertyKeys: [],
+      flow: 'Primary',
+      onFailed: delivery => installation.webhooks.noteFailure(delivery, clock.now()),
+    }))
+}
+
+const isWanted = ({ filter }: ConnectWebhookSpec, { place }: HostEvent): boolean =>
+  filter === undefined || matchesQuery(filter, fieldsOf(place))
