@@ -1,6 +1,7 @@
 // The reference names what the sources have: options, environment variables, defaults, exports.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { SHORT_FORMS } from '../src/dialects/connect/module-builder.ts'
 import { OLD_DEFAULTS, OLD_STORES } from '../src/dialects/hipchat/legacy/environment.ts'
 import { DEFAULT_FLOOD_SETTINGS } from '../src/http/flood-gate.ts'
 import { DEFAULT_TENANT_LIMITS } from '../src/http/limits.ts'
@@ -70,6 +71,18 @@ test('the page of the dialect has every option of a HipChat add-on', () => {
     // Given by `developmentHosts` of the app.
     .filter(name => name !== 'insecureHosts')
     .filter(name => !names.includes(name))
+  assert.deepEqual(missing, [])
+})
+
+test('the page of Connect has every option of an app and every method of its builder', () => {
+  const named = codeSpans(read('docs/dialects/connect.md').replace(/```.*?```/gs, '')).map(nameOf)
+  const expected = [
+    ...memberNames('src/dialects/connect/options.ts', 'ConnectAddonOptions').filter(name => name !== 'insecureHosts'),
+    ...memberNames('src/dialects/connect/addon.ts', 'ConnectAddon'),
+    ...Object.keys(SHORT_FORMS),
+  ]
+  const ofAdapters = ['key', 'routes', 'guard', 'freeze', 'services', 'descriptor']
+  const missing = expected.filter(name => !named.includes(name) && !ofAdapters.includes(name))
   assert.deepEqual(missing, [])
 })
 

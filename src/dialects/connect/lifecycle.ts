@@ -19,6 +19,7 @@ import type { CallPace } from './call-pace.ts'
 import { attributesJson, checkEventBody, type LifecycleEvent, readInstallBody } from './install-body.ts'
 import type { ConnectSettings } from './options.ts'
 import { authenticate, identityKey } from './principal.ts'
+import { overlapOf } from './secret-overlap.ts'
 import { readSignedEvent, type SignedEvent, usedTokenOf } from './signed-lifecycle.ts'
 import { attributesOf, type ConnectAttributes } from './tenant.ts'
 
@@ -51,14 +52,16 @@ export async function handleInstalled({ view }: RoutedRequest, deps: LifecycleDe
   for (let tries = 1; ; tries += 1) {
     try {
       const before = await deps.registry.findFresh(identityKey(deps.settings, event.clientKey))
+      const overlap = overlapOf(before, install.secret, deps.clock.now(), deps.settings)
+      const keepsEarlier = hasEarlierIds(before) || overlap.attributes.previousSecretUntil !== undefined
       const result = await deps.registry.apply({
         kind: 'install',
         ...orderOf(event, 'install', deps),
         host: TRUST_DOMAIN,
-        secrets: { secret: install.secret },
-        attributes: attributesJson(withEarlierIds(install.attributes, before)),
+        secrets: { secret: install.secret, ...overlap.secrets },
+        attributes: attributesJson({ ...withEarlierIds(install.attributes, before), ...overlap.attributes }),
         state: 'installed',
-        ...(hasEarlierIds(before) ? { expect: before?.version ?? 'absent' } : {}),
+        ...(keepsEarlier ? { expect: before?.version ?? 'absent' } : {}),
       })
       return await answerChange(result, async () => announceInstall(result, before, deps), event.clientKey)
     } catch (error) {

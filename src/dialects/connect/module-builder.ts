@@ -18,7 +18,7 @@ export interface ModuleDefinition {
 }
 
 /** Short forms of `module(kind, ...)`; each puts a module of one kind into the descriptor. */
-const SHORT_FORMS = {
+export const SHORT_FORMS = {
   generalPage: 'generalPages',
   adminPage: 'adminPages',
   configurePage: 'configurePage',

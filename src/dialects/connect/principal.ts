@@ -5,8 +5,9 @@
  * The tenant is the issuer of the verified token and nothing else: no audience, no `xdm_e`, no parameter.
  */
 
+import type { KeyObject } from 'node:crypto'
 import type { DialectDeps } from '../../core/dialect.ts'
-import { PartywallError } from '../../core/errors.ts'
+import { isPartywallError, PartywallError } from '../../core/errors.ts'
 import { type IdentityKey, type IdentityRecord, isLive } from '../../core/tenant.ts'
 import type { RequestView } from '../../http/view.ts'
 import { type DecodedJws, decodeJws } from '../../wire/jws.ts'
@@ -18,6 +19,7 @@ import { findToken, type TokenCarrier } from '../../wire/token-carrier.ts'
 import type { Principal } from '../common/principal.ts'
 import { keysOf, prove } from '../common/prove.ts'
 import type { ConnectSettings } from './options.ts'
+import { previousKeyOf } from './secret-overlap.ts'
 
 /**
  * Which tokens a route takes (protocol s. 4.4); there is no third.
@@ -95,11 +97,13 @@ function fromProduct(
   request: Request,
   policy: TokenPolicy,
 ): Principal {
-  const claims = verifyHostToken(
-    jws,
-    { algorithm: 'HS256', key: keysOf(identity).host },
-    { now: clock.now() / 1000, leewaySeconds: settings.leewaySeconds },
-  )
+  const verifyBy = (key: KeyObject | undefined) =>
+    verifyHostToken(
+      jws,
+      { algorithm: 'HS256', key },
+      { now: clock.now() / 1000, leewaySeconds: settings.leewaySeconds },
+    )
+  const claims = verifyByEither(verifyBy, keysOf(identity).host, () => previousKeyOf(identity, clock.now(), settings))
   if (claims.issuedAt === undefined) throw wrongClaim('iat')
   if (policy === 'request') checkQueryHash(claims, request.view, request.form, settings)
   else if (claims.qsh !== CONTEXT_QSH) throw new PartywallError('ERR_QSH_MISMATCH')
@@ -112,6 +116,20 @@ function fromProduct(
     userId: claims.subject,
     context: claims.context,
     session: undefined,
+  }
+}
+
+function verifyByEither(
+  verify: (key: KeyObject | undefined) => CheckedClaims,
+  key: KeyObject | undefined,
+  previousKey: () => KeyObject | undefined,
+): CheckedClaims {
+  try {
+    return verify(key)
+  } catch (error) {
+    const previous = isPartywallError(error, 'ERR_TOKEN_SIGNATURE') ? previousKey() : undefined
+    if (previous === undefined) throw error
+    return verify(previous)
   }
 }
 

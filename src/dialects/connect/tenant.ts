@@ -28,6 +28,8 @@ const attributesShape = z.object({
   installationId: z.string().optional(),
   /** The last install did not repeat the installation id that an earlier one had. */
   isInstallationIdUnconfirmed: z.boolean().optional(),
+  /** Until when the secret before the last install verifies; epoch milliseconds. */
+  previousSecretUntil: z.number().optional(),
   /** Fields of the body that we give no meaning, without the secret. */
   further: z.record(z.string(), z.unknown()).optional(),
 })
