@@ -1,14 +1,7 @@
 /** Public exports of `partywall`. A bare import loads what every app needs and no more; other parts have subpaths. */
 
-export {
-  type App,
-  type ConnectApp,
-  type ConnectOptions,
-  createApp,
-  type HipchatApp,
-  type HipchatOptions,
-  type InstallationName,
-} from './app.ts'
+export { createApp } from './app.ts'
+export type { App, ConnectApp, ConnectOptions, HipchatApp, HipchatOptions, InstallationName } from './app-types.ts'
 export type { AppOptions } from './configuration.ts'
 export { currentContext, type TenantContext } from './core/context.ts'
 export type { AppSpec } from './core/dialect.ts'

@@ -30,6 +30,10 @@ const RULES: Readonly<Record<string, Rule>> = {
   cli: { values: ['index', 'postgres', 'core'] },
   configuration: { values: ['core', 'http', 'jobs', 'postgres'] },
   hipchat: { values: ['dialects/hipchat'] },
+  'app-types': {
+    values: [],
+    types: ['adapters', 'core', 'dialects/connect', 'dialects/hipchat', 'http', 'jobs', 'postgres'],
+  },
   // The composition root and the public entry see everything.
   app: { values: ['*'] },
   index: { values: ['*'] },
