@@ -96,10 +96,8 @@ async function reportSome(
   await keepCycle(context, headers['cycle-period'], deps)
   const rows = rowsOf(context, deps)
   const answered = status === 204 ? [] : checkAnswer(answerShape, body).accounts
-  // An account that was not asked about is none of this tenant's: nothing is erased on such a word.
-  const statuses = new Map(
-    answered.filter(({ accountId }) => batch.has(accountId)).map(one => [one.accountId, one.status]),
-  )
+  const statuses = new Map(answered.map(one => [one.accountId, one.status]))
+  // Over what was asked: an account that was not is none of this tenant's, and nothing is erased on such a word.
   for (const [accountId, row] of batch) {
     const told = statuses.get(accountId)
     if (told === 'closed') {

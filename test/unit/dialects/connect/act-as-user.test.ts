@@ -59,7 +59,33 @@ test('C 38: one exchange serves all who wait, and later calls until the token en
   assert.equal(world.server.calls.length, 1)
   world.time.now += 871_000
   await read()
-  assert.equal(world.server.calls.length, 2, 'a token is not used in its last 30 s')
+  assert.equal(world.server.calls.length, 2)
+})
+
+test('a token is not used in its last 30 s, whatever stands in the way of another one', async t => {
+  const world = await createClientWorld(t)
+  await world.install('ada')
+  answerTokens(world)
+  const read = () => world.call('ada', client => client.asUser(ACCOUNT).get('/rest'))
+  await read()
+  world.server.reply = () => ({ status: 503 })
+  world.time.now += 865_000
+  await read()
+  world.time.now += 10_000
+  await assert.rejects(read(), { code: 'ERR_HOST_RESPONSE' })
+  assert.equal(world.product.calls.length, 2)
+})
+
+test('no token is asked for once the installation has ended', async t => {
+  const world = await createClientWorld(t)
+  await world.install('ada')
+  answerTokens(world)
+  await world.call('ada', async client => {
+    const user = client.asUser(ACCOUNT)
+    await world.uninstall('ada')
+    await assert.rejects(user.get('/rest'), { code: 'ERR_TENANT_REVOKED' })
+  })
+  assert.equal(world.server.calls.length, 0)
 })
 
 test('C 37: a token is of one tenant, user and set of scopes', async t => {
