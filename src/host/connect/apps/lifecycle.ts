@@ -42,7 +42,7 @@ export async function installApp(
   state.installs.push(installation)
   // Kept even when it fails: what follows may be signed with the secret of an earlier life.
   product.installations.set(descriptor.key, installation)
-  await bringIn(state, installation, {}, former?.sharedSecret)
+  await bringIn(state, installation, {}, former && acceptedSecret(former))
   return installation
 }
 
@@ -52,10 +52,10 @@ export async function reinstall(
   installation: ConnectInstallation,
   options: SendOptions,
 ): Promise<AppLifecycleResult> {
-  const preceding = installation.sharedSecret
-  const before = installation.state
-  const kept = { previousSecret: installation.previousSecret, sharedSecret: preceding }
-  installation.previousSecret = preceding
+  const preceding = acceptedSecret(installation)
+  const { state: before, previousSecret, sharedSecret } = installation
+  const kept = { previousSecret, sharedSecret }
+  installation.previousSecret = sharedSecret
   installation.sharedSecret = newSecret(state)
   const result = await bringIn(state, installation, options, preceding)
   // A refused one changes nothing: the product goes on as before.
@@ -141,6 +141,10 @@ async function bringIn(
 
 const clashes = (descriptor: AppDescriptor, { dynamicModules }: ConnectInstallation): boolean =>
   dynamicModules.some(({ key }) => descriptor.modules.some(module => module.key === key))
+
+/** What the app has: a refused install left it nothing to check by. */
+const acceptedSecret = ({ state, sharedSecret }: ConnectInstallation): string | undefined =>
+  state === 'failed' ? undefined : sharedSecret
 
 const newSecret = (state: ConnectState): string => state.random.text(64)
 const newClientId = (state: ConnectState): string => state.random.text(24)

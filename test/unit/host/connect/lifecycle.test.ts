@@ -151,3 +151,11 @@ test('Bitbucket installs without a token first, and signs with the preceding sec
   await installation.reinstall()
   await verifyHs256(former, tokenOf(last('/installed')))
 })
+
+test('after a refused install Bitbucket begins anew, without a token', async () => {
+  app.answers.set('POST /installed', () => ({ status: 500 }))
+  const installation = await host.install(app.descriptorUrl, site.bitbucket)
+  app.answers.delete('POST /installed')
+  await installation.reinstall()
+  assert.deepEqual([installation.state, last('/installed')?.headers.authorization], ['enabled', undefined])
+})
