@@ -12,6 +12,6 @@ test('the guide to the simulated host runs', async () => {
   const flags = ['--conditions=partywall-source', '--import', 'tsx', '--input-type=module', '--eval', code]
   const { stdout } = await promisify(execFile)(process.execPath, flags, { cwd: root, timeout: 60_000 })
   const promised = [...code.matchAll(/console\.log\(.*\) +\/\/ (.*)/g)].map(match => match[1])
-  assert.deepEqual([blocks.length, promised.length], [7, 11])
+  assert.deepEqual([blocks.length, promised.length], [8, 13])
   assert.deepEqual(stdout.trim().split('\n'), promised)
 })
