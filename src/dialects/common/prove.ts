@@ -7,9 +7,11 @@
 
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { isPartywallError, PartywallError } from '../../core/errors.ts'
-import type { Registry } from '../../core/ports.ts'
+import type { Clock, Registry } from '../../core/ports.ts'
 import type { IdentityKey, IdentityRecord } from '../../core/tenant.ts'
 import { type DecodedJws, hs256Key, verifyJws } from '../../wire/jws.ts'
+import { verifySession } from '../../wire/session-token.ts'
+import type { Principal } from './principal.ts'
 
 /** How a token is checked against one record of the identity it names. @throws PartywallError with status 401 */
 export type Verify<P> = (identity: IdentityRecord) => P
@@ -63,6 +65,33 @@ function refuseUnknown(jws: DecodedJws): PartywallError {
     throw error
   }
   return new PartywallError('ERR_TOKEN_SIGNATURE')
+}
+
+/**
+ * The principal of one of our own session tokens.
+ * @throws PartywallError with status 401
+ */
+export function proveSession(
+  jws: DecodedJws,
+  identity: IdentityRecord,
+  { settings, clock }: { readonly settings: { readonly baseUrl: string }; readonly clock: Pick<Clock, 'now'> },
+): Principal {
+  const session = verifySession(jws, {
+    key: keysOf(identity).session,
+    issuer: identity.externalId,
+    baseUrl: settings.baseUrl,
+    now: clock.now() / 1000,
+  })
+  return {
+    identity,
+    token: jws.token,
+    issuedAt: session.issuedAt,
+    expiresAt: session.expiresAt,
+    tokenId: undefined,
+    userId: session.subject,
+    context: session.context,
+    session,
+  }
 }
 
 export interface IdentityKeys {

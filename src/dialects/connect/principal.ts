@@ -13,11 +13,11 @@ import type { RequestView } from '../../http/view.ts'
 import { type DecodedJws, decodeJws } from '../../wire/jws.ts'
 import { type CheckedClaims, claimedIssuer, verifyHostToken, wrongClaim } from '../../wire/jwt.ts'
 import { formBodyHash, queryStringHash } from '../../wire/qsh.ts'
-import { isSessionToken, verifySession } from '../../wire/session-token.ts'
+import { isSessionToken } from '../../wire/session-token.ts'
 import { queryOf } from '../../wire/target.ts'
 import { findToken, type TokenCarrier } from '../../wire/token-carrier.ts'
 import type { Principal } from '../common/principal.ts'
-import { keysOf, prove } from '../common/prove.ts'
+import { keysOf, prove, proveSession } from '../common/prove.ts'
 import type { ConnectSettings } from './options.ts'
 import { previousKeyOf } from './secret-overlap.ts'
 
@@ -83,7 +83,7 @@ function checkRequest(
   if (isSession && policy !== 'context') throw new PartywallError('ERR_TOKEN_TYPE')
   const key = identityKey(deps.settings, claimedIssuer(jws.claims))
   return prove(jws, key, deps.registry, identity => {
-    const principal = isSession ? fromSession(jws, identity, deps) : fromProduct(jws, identity, deps, request, policy)
+    const principal = isSession ? proveSession(jws, identity, deps) : fromProduct(jws, identity, deps, request, policy)
     // After the signature, so that nobody without the secret learns which installations have ended.
     if (!isAcceptable(identity)) throw new PartywallError('ERR_TENANT_DISABLED')
     return principal
@@ -149,25 +149,6 @@ export function checkQueryHash(
     return qsh === queryStringHash(request) || (form !== undefined && qsh === formBodyHash(request, form))
   })
   if (!isRight) throw new PartywallError('ERR_QSH_MISMATCH')
-}
-
-function fromSession(jws: DecodedJws, identity: IdentityRecord, { settings, clock }: PrincipalDeps): Principal {
-  const session = verifySession(jws, {
-    key: keysOf(identity).session,
-    issuer: identity.externalId,
-    baseUrl: settings.baseUrl,
-    now: clock.now() / 1000,
-  })
-  return {
-    identity,
-    token: jws.token,
-    issuedAt: session.issuedAt,
-    expiresAt: session.expiresAt,
-    tokenId: undefined,
-    userId: session.subject,
-    context: session.context,
-    session,
-  }
 }
 
 /** Two content types are never right, and what a form in another method would carry no product sends. */

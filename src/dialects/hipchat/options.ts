@@ -3,8 +3,8 @@
  */
 
 import type { AppSpec } from '../../core/dialect.ts'
-import { PartywallError } from '../../core/errors.ts'
 import { parseAt } from '../common/parse.ts'
+import { invalidDescriptor, readHost, readMinutes, readPath, readText } from '../common/settings.ts'
 import { type Addresses, createAddresses } from './builder/addresses.ts'
 import { address, iconShape } from './builder/shapes.ts'
 
@@ -105,21 +105,21 @@ export interface AddonSettings {
 
 /** @throws PartywallError ERR_DESCRIPTOR_INVALID, ERR_CONFIG */
 export function readOptions(options: HipchatAddonOptions, app: AppSpec): AddonSettings {
-  const prefix = pathOf(options.path ?? '', 'path')
-  const key = textOf(options.key ?? app.key, 'key')
-  const name = textOf(options.name, 'name')
+  const prefix = readPath(options.path ?? '', 'path')
+  const key = readText(options.key ?? app.key, 'key')
+  const name = readText(options.name, 'name')
   const baseUrl = app.baseUrl + prefix
   const addresses = createAddresses(baseUrl)
   return Object.freeze({
     key,
     environment: app.environment,
     name,
-    description: textOf(options.description ?? name, 'description'),
+    description: readText(options.description ?? name, 'description'),
     vendor: options.vendor && vendorOf(options.vendor, addresses),
     version: options.version,
     scopes: scopesOf(options.scopes),
-    hosts: (options.hosts ?? ['api.hipchat.com']).map(host => hostOf(host, 'https')),
-    insecureHosts: (options.insecureHosts ?? []).map(host => hostOf(host, 'http')),
+    hosts: (options.hosts ?? ['api.hipchat.com']).map(host => readHost(host, 'https')),
+    insecureHosts: (options.insecureHosts ?? []).map(host => readHost(host, 'http')),
     clientSideInstall: options.clientSideInstall ?? false,
     allowRoom: options.allowRoom ?? true,
     allowGlobal: options.allowGlobal ?? true,
@@ -129,67 +129,31 @@ export function readOptions(options: HipchatAddonOptions, app: AppSpec): AddonSe
     homepage: parseAt('homepage', address(addresses.anywhere), options.homepage ?? '/'),
     prefix,
     routes: {
-      descriptor: prefix + pathOf(options.routes?.descriptor ?? '/addon/capabilities', 'routes.descriptor'),
-      installable: prefix + pathOf(options.routes?.installable ?? '/addon/installable', 'routes.installable'),
-      installed: prefix + pathOf(options.routes?.installed ?? '/addon/installed', 'routes.installed'),
-      updated: prefix + pathOf(options.routes?.updated ?? '/addon/updated', 'routes.updated'),
-      uninstalled: prefix + pathOf(options.routes?.uninstalled ?? '/addon/uninstalled', 'routes.uninstalled'),
-      webhook: prefix + pathOf(options.routes?.webhook ?? '/addon/webhook', 'routes.webhook'),
+      descriptor: prefix + readPath(options.routes?.descriptor ?? '/addon/capabilities', 'routes.descriptor'),
+      installable: prefix + readPath(options.routes?.installable ?? '/addon/installable', 'routes.installable'),
+      installed: prefix + readPath(options.routes?.installed ?? '/addon/installed', 'routes.installed'),
+      updated: prefix + readPath(options.routes?.updated ?? '/addon/updated', 'routes.updated'),
+      uninstalled: prefix + readPath(options.routes?.uninstalled ?? '/addon/uninstalled', 'routes.uninstalled'),
+      webhook: prefix + readPath(options.routes?.webhook ?? '/addon/webhook', 'routes.webhook'),
     },
-    tokenTtlSeconds: secondsOf(options.tokenTtlMinutes ?? 15, 'tokenTtlMinutes'),
-    sessionSeconds: secondsOf(options.sessionMinutes ?? 15, 'sessionMinutes'),
-    sessionMaxSeconds: secondsOf(options.sessionMaxMinutes ?? 480, 'sessionMaxMinutes'),
+    tokenTtlSeconds: readMinutes(options.tokenTtlMinutes ?? 15, 'tokenTtlMinutes'),
+    sessionSeconds: readMinutes(options.sessionMinutes ?? 15, 'sessionMinutes'),
+    sessionMaxSeconds: readMinutes(options.sessionMaxMinutes ?? 480, 'sessionMaxMinutes'),
   })
 }
 
-function textOf(value: unknown, name: string): string {
-  if (typeof value === 'string' && value.trim() !== '' && value.length <= 1_000) return value
-  throw invalid(`${name} must be a text of 1 to 1,000 characters`)
-}
-
 function vendorOf({ name, url }: NonNullable<HipchatAddonOptions['vendor']>, addresses: Addresses) {
-  if (name === undefined && url === undefined) throw invalid('vendor must have a name, a url or both')
+  if (name === undefined && url === undefined) throw invalidDescriptor('vendor must have a name, a url or both')
   return {
-    ...(name === undefined ? {} : { name: textOf(name, 'vendor.name') }),
+    ...(name === undefined ? {} : { name: readText(name, 'vendor.name') }),
     ...(url === undefined ? {} : { url: parseAt('vendor.url', address(addresses.anywhere), url) }),
   }
 }
 
 function scopesOf(scopes: readonly string[] | undefined): readonly string[] {
-  if (!Array.isArray(scopes) || scopes.length === 0) throw invalid('scopes must name at least one scope')
+  if (!Array.isArray(scopes) || scopes.length === 0) throw invalidDescriptor('scopes must name at least one scope')
   const unknown = scopes.find(scope => !HIPCHAT_SCOPES.some(known => known === scope))
-  if (unknown !== undefined) throw invalid(`unknown scope ${unknown}; the host knows ${HIPCHAT_SCOPES.join(', ')}`)
+  if (unknown !== undefined)
+    throw invalidDescriptor(`unknown scope ${unknown}; the host knows ${HIPCHAT_SCOPES.join(', ')}`)
   return Object.freeze([...new Set(scopes)].sort())
 }
-
-/** @throws PartywallError ERR_DESCRIPTOR_INVALID for a path that no route can have */
-export function pathOf(path: string, name: string): string {
-  if (/^(?:\/[A-Za-z0-9._~-]+)*$/.test(path) && !/\/\.{1,2}(?:\/|$)/.test(path)) return path
-  throw invalid(`${name} must be segments of letters, digits and ._~- that start with a slash`)
-}
-
-/** As the URL parser writes hosts: lower-case, default port left out. */
-function hostOf(host: string, scheme: 'http' | 'https'): string {
-  const label = host.startsWith('*.') ? '*.' : ''
-  const url = `${scheme}://${host.slice(label.length)}/`
-  const parsed = URL.canParse(url) ? new URL(url) : undefined
-  const isPlain = parsed !== undefined && parsed.pathname === '/' && parsed.href.length === parsed.origin.length + 1
-  if (
-    !isPlain ||
-    parsed.host === '' ||
-    (label !== '' && scheme === 'http') ||
-    /[\s/?#@\\*]/.test(host.slice(label.length))
-  ) {
-    throw new PartywallError('ERR_CONFIG', {
-      message: `${host} is not host[:port]; a star may stand for the first label`,
-    })
-  }
-  return label + parsed.host
-}
-
-function secondsOf(minutes: number, name: string): number {
-  if (Number.isFinite(minutes) && minutes > 0 && minutes <= 60 * 24) return Math.round(minutes * 60)
-  throw new PartywallError('ERR_CONFIG', { message: `${name} must be minutes above 0 and at most one day` })
-}
-
-const invalid = (message: string) => new PartywallError('ERR_DESCRIPTOR_INVALID', { message })

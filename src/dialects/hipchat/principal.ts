@@ -11,11 +11,11 @@ import { type IdentityKey, type IdentityRecord, isLive } from '../../core/tenant
 import type { RequestView } from '../../http/view.ts'
 import { type DecodedJws, decodeJws } from '../../wire/jws.ts'
 import { claimedIssuer, verifyHostToken } from '../../wire/jwt.ts'
-import { isSessionToken, verifySession } from '../../wire/session-token.ts'
+import { isSessionToken } from '../../wire/session-token.ts'
 import { queryOf } from '../../wire/target.ts'
 import { findToken, type TokenCarrier } from '../../wire/token-carrier.ts'
 import type { Principal } from '../common/principal.ts'
-import { keysOf, prove } from '../common/prove.ts'
+import { keysOf, prove, proveSession } from '../common/prove.ts'
 import type { AddonSettings } from './options.ts'
 
 export type { Principal }
@@ -52,7 +52,7 @@ export function authenticate(
 }
 
 function verify(jws: DecodedJws, identity: IdentityRecord, deps: PrincipalDeps): Principal {
-  const principal = isSessionToken(jws) ? fromSession(jws, identity, deps) : fromHost(jws, identity, deps)
+  const principal = isSessionToken(jws) ? proveSession(jws, identity, deps) : fromHost(jws, identity, deps)
   // After the signature, so that nobody without the secret learns which installations have ended.
   if (!isLive(identity)) throw new PartywallError('ERR_TENANT_DISABLED')
   return principal
@@ -78,24 +78,5 @@ function fromHost(jws: DecodedJws, identity: IdentityRecord, { settings, clock }
     userId: claims.subject,
     context: claims.context,
     session: undefined,
-  }
-}
-
-function fromSession(jws: DecodedJws, identity: IdentityRecord, { settings, clock }: PrincipalDeps): Principal {
-  const session = verifySession(jws, {
-    key: keysOf(identity).session,
-    issuer: identity.externalId,
-    baseUrl: settings.baseUrl,
-    now: clock.now() / 1000,
-  })
-  return {
-    identity,
-    token: jws.token,
-    issuedAt: session.issuedAt,
-    expiresAt: session.expiresAt,
-    tokenId: undefined,
-    userId: session.subject,
-    context: session.context,
-    session,
   }
 }

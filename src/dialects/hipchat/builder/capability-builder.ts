@@ -5,8 +5,8 @@
  * may be given instead of an address: its route is made here, behind authentication, at a path of kind and key.
  */
 
+import { readPath } from '../../common/settings.ts'
 import type { GlanceHandler } from '../glance.ts'
-import { pathOf } from '../options.ts'
 import type { PageHandler } from '../pages.ts'
 import type { CapabilityKind, Declarations } from './declarations.ts'
 import type {
@@ -123,7 +123,7 @@ function pathOfHandler(
 ): string {
   const place = declarations.placeOf(kind, definition, 'builder')
   const own = definition[field]
-  if (own !== undefined && own !== '') return pathOf(own, `${place}.${field}`)
+  if (own !== undefined && own !== '') return readPath(own, `${place}.${field}`)
   const { key } = definition
-  return key === undefined ? `/addon/${kind}` : pathOf(`/addon/${kind}/${key}`, `${place}.key`)
+  return key === undefined ? `/addon/${kind}` : readPath(`/addon/${kind}/${key}`, `${place}.key`)
 }
