@@ -11,6 +11,7 @@ import type { Clock, Registry } from '../../core/ports.ts'
 import type { IdentityKey, IdentityRecord } from '../../core/tenant.ts'
 import { type DecodedJws, hs256Key, verifyJws } from '../../wire/jws.ts'
 import { verifySession } from '../../wire/session-token.ts'
+import { perRecord } from './per-record.ts'
 import type { Principal } from './principal.ts'
 
 /** How a token is checked against one record of the identity it names. @throws PartywallError with status 401 */
@@ -101,17 +102,8 @@ export interface IdentityKeys {
   readonly session: KeyObject | undefined
 }
 
-const keysOfIdentity = new WeakMap<IdentityRecord, IdentityKeys>()
-
 /** Key objects live as long as the record they belong to. */
-export function keysOf(identity: IdentityRecord): IdentityKeys {
-  const known = keysOfIdentity.get(identity)
-  if (known !== undefined) return known
-  const { sessionKey } = identity.secrets
-  const keys: IdentityKeys = {
-    host: hs256Key(identity.secrets.get('secret')),
-    session: sessionKey && createSecretKey(sessionKey),
-  }
-  keysOfIdentity.set(identity, keys)
-  return keys
-}
+export const keysOf = perRecord(({ secrets }: IdentityRecord): IdentityKeys => {
+  const { sessionKey } = secrets
+  return { host: hs256Key(secrets.get('secret')), session: sessionKey && createSecretKey(sessionKey) }
+})

@@ -7,6 +7,7 @@
 import { inspect } from 'node:util'
 import * as z from 'zod'
 import type { IdentityRecord, JsonObject } from '../../core/tenant.ts'
+import { perRecord } from '../common/per-record.ts'
 
 /** What an installation leaves in the registry for us; everything public. */
 const attributesShape = z.object({
@@ -35,16 +36,12 @@ const attributesShape = z.object({
 })
 export type ConnectAttributes = z.output<typeof attributesShape>
 
-const attributesOfRecord = new WeakMap<JsonObject, ConnectAttributes>()
+const readAttributes = perRecord(
+  (attributes: JsonObject): ConnectAttributes => Object.freeze(attributesShape.parse(attributes)),
+)
 
 /** The attributes of one of our identities, checked once per record. */
-export function attributesOf(identity: IdentityRecord): ConnectAttributes {
-  const known = attributesOfRecord.get(identity.attributes)
-  if (known !== undefined) return known
-  const attributes = Object.freeze(attributesShape.parse(identity.attributes))
-  attributesOfRecord.set(identity.attributes, attributes)
-  return attributes
-}
+export const attributesOf = (identity: IdentityRecord): ConnectAttributes => readAttributes(identity.attributes)
 
 export interface ConnectTenantLinks {
   /** Product, for API calls. */
@@ -108,13 +105,5 @@ export class ConnectTenant {
   }
 }
 
-const tenantOfRecord = new WeakMap<IdentityRecord, ConnectTenant>()
-
 /** The view of a record; it is frozen, so one serves every request. */
-export function tenantOf(identity: IdentityRecord): ConnectTenant {
-  const known = tenantOfRecord.get(identity)
-  if (known !== undefined) return known
-  const tenant = new ConnectTenant(identity)
-  tenantOfRecord.set(identity, tenant)
-  return tenant
-}
+export const tenantOf = perRecord((identity: IdentityRecord) => new ConnectTenant(identity))

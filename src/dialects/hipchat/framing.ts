@@ -3,15 +3,10 @@
  * own buttons. An author's own policy stays.
  */
 
+import { perRecord } from '../common/per-record.ts'
 import type { HipchatTenant } from './tenant.ts'
 
-const headersOfTenant = new WeakMap<HipchatTenant, readonly string[]>()
-
 /** Made once per tenant. */
-export function framingHeaders(tenant: HipchatTenant): readonly string[] {
-  const known = headersOfTenant.get(tenant)
-  if (known !== undefined) return known
-  const headers = Object.freeze(['content-security-policy', `frame-ancestors ${new URL(tenant.links.base).origin}`])
-  headersOfTenant.set(tenant, headers)
-  return headers
-}
+export const framingHeaders = perRecord(({ links }: HipchatTenant): readonly string[] =>
+  Object.freeze(['content-security-policy', `frame-ancestors ${new URL(links.base).origin}`]),
+)

@@ -8,6 +8,7 @@
 import { inspect } from 'node:util'
 import * as z from 'zod'
 import type { IdentityRecord, JsonObject } from '../../core/tenant.ts'
+import { perRecord } from '../common/per-record.ts'
 
 export interface TenantLinks {
   readonly capabilities: string
@@ -33,16 +34,12 @@ const attributesShape = z.object({
   scopes: z.array(z.string()),
 })
 
-const attributesOfRecord = new WeakMap<JsonObject, HipchatAttributes>()
+const readAttributes = perRecord(
+  (attributes: JsonObject): HipchatAttributes => Object.freeze(attributesShape.parse(attributes)),
+)
 
 /** The attributes of one of our identities, checked once per record. */
-export function attributesOf(identity: IdentityRecord): HipchatAttributes {
-  const known = attributesOfRecord.get(identity.attributes)
-  if (known !== undefined) return known
-  const attributes = Object.freeze(attributesShape.parse(identity.attributes))
-  attributesOfRecord.set(identity.attributes, attributes)
-  return attributes
-}
+export const attributesOf = (identity: IdentityRecord): HipchatAttributes => readAttributes(identity.attributes)
 
 export class HipchatTenant {
   /** The `oauthId` the host gave this installation. */
@@ -79,13 +76,5 @@ export class HipchatTenant {
   }
 }
 
-const tenantOfRecord = new WeakMap<IdentityRecord, HipchatTenant>()
-
 /** The view of a record; it is frozen, so one serves every request. */
-export function tenantOf(identity: IdentityRecord): HipchatTenant {
-  const known = tenantOfRecord.get(identity)
-  if (known !== undefined) return known
-  const tenant = new HipchatTenant(identity)
-  tenantOfRecord.set(identity, tenant)
-  return tenant
-}
+export const tenantOf = perRecord((identity: IdentityRecord) => new HipchatTenant(identity))
