@@ -12,7 +12,7 @@ import { join, resolve } from 'node:path'
 import { type HipchatHost, type Installation, startHipchatHost } from 'partywall/host'
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts'
 import { freePort } from '../test/support/free-port.ts'
-import { findPeer, installPeer } from '../test/support/peer.ts'
+import { findPeer, HIPCHAT_PEER, installPeer } from '../test/support/peer.ts'
 import { type Cost, type CostRow, costRow, missingRow } from './cost.ts'
 import { buildInto } from './hipchat/built.ts'
 import { drive, getRequest } from './hipchat/load.ts'
@@ -67,7 +67,7 @@ async function startAll(
   tenants: number,
   opened: (() => Promise<unknown>)[],
 ): Promise<Map<string, Running>> {
-  const peer = options.installPeers === true ? await installPeer() : findPeer()
+  const peer = options.installPeers === true ? await installPeer(HIPCHAT_PEER) : findPeer(HIPCHAT_PEER)
   const database = await createTestDatabase()
   opened.push(() => database.close())
   const host = await startHipchatHost({ rateLimit: false, callbackTimeoutMs: 60_000 })

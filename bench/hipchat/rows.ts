@@ -1,7 +1,7 @@
 /** Which servers are compared, and which of their pages make which row. Data alone. */
 
 import { fileURLToPath } from 'node:url'
-import { PEER_NAME, peerEnvironment } from '../../test/support/peer.ts'
+import { HIPCHAT_PEER, nameOfPeer, peerEnvironment } from '../../test/support/peer.ts'
 import type { CostGoal } from '../cost.ts'
 
 export interface Contender {
@@ -43,6 +43,7 @@ export const contendersWith = (peer: string | undefined): readonly Contender[] =
       ]),
 ]
 
+const PEER_NAME = nameOfPeer(HIPCHAT_PEER)
 const PEER_PROGRAM = fileURLToPath(new URL('peer.cjs', import.meta.url))
 const FRESH = 'bare node:http, fresh tokens'
 const REPEATED = 'bare node:http, repeated tokens'

@@ -18,7 +18,7 @@ export interface DefectCase {
 export type Verdict = { readonly ok: true } | { readonly ok: false; readonly reason: string }
 
 /** @throws what kept the case from running */
-export async function judge(one: DefectCase, target: Target): Promise<Verdict> {
+export async function judge<T>(one: { run(target: T): Promise<void> }, target: T): Promise<Verdict> {
   try {
     await one.run(target)
     return { ok: true }

@@ -1,10 +1,12 @@
 /**
- * `npm run peer:defects`: runs every case against the library of before and against Partywall, prints the table and writes it to
- * docs/reference/peer-defects.md. Exit code 1 when Partywall fails a case, or a defect cannot be shown on the other.
+ * `npm run peer:defects`: runs every case and edge against the libraries of before and against Partywall, prints the tables and writes
+ * them to docs/reference/peer-defects.md. Exit code 1 when Partywall fails one, or a defect cannot be shown on the other.
  */
 
 import { writeFile } from 'node:fs/promises'
-import { installPeer } from '../support/peer.ts'
+import { compareEdges, edgesPart, failedEdges } from '../edges/table.ts'
+import * as edges from '../edges/target.ts'
+import { CONNECT_PEER, HIPCHAT_PEER, installPeer } from '../support/peer.ts'
 import { judge } from './case.ts'
 import { CASES, DEFECTS } from './defects.ts'
 import { type Compared, pageOf } from './table.ts'
@@ -12,7 +14,7 @@ import { openPartywall, openPeer } from './targets.ts'
 
 const PAGE = new URL('../../docs/reference/peer-defects.md', import.meta.url)
 
-const peer = await openPeer(await installPeer())
+const peer = await openPeer(await installPeer(HIPCHAT_PEER))
 const partywall = await openPartywall()
 const compared: Compared[] = []
 try {
@@ -25,12 +27,22 @@ try {
   await Promise.all([peer.close(), partywall.close()])
 }
 
-const page = pageOf(compared, DEFECTS, { date: new Date().toISOString().slice(0, 10), node: process.versions.node })
+const connect = { peer: await edges.openPeer(await installPeer(CONNECT_PEER)), ours: await edges.openPartywall() }
+const comparedEdges = await compareEdges(connect.peer, connect.ours).finally(() =>
+  Promise.all([connect.peer.close(), connect.ours.close()]),
+)
+
+const page =
+  pageOf(compared, DEFECTS, { date: new Date().toISOString().slice(0, 10), node: process.versions.node }) +
+  edgesPart(comparedEdges)
 console.log(page)
 await writeFile(PAGE, page)
 
 const unshown = DEFECTS.filter((_, index) => compared.every(({ one, peer: { ok } }) => ok || one.defect !== index + 1))
-const failed = compared.filter(({ partywall: { ok } }) => !ok).map(({ one }) => `${one.defect} ${one.name}`)
+const failed = [
+  ...compared.filter(({ partywall: { ok } }) => !ok).map(({ one }) => `${one.defect} ${one.name}`),
+  ...failedEdges(comparedEdges),
+]
 if (unshown.length > 0) console.error(`not shown on the peer: ${unshown.join(', ')}`)
 if (failed.length > 0) console.error(`Partywall fails: ${failed.join(', ')}`)
 process.exitCode = unshown.length + failed.length > 0 ? 1 : 0

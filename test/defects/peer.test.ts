@@ -2,16 +2,12 @@
 // takes part when `npm run peer:defects` or `npm run bench -- --peers` has installed it.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { findPeer, installPeer, PEER_NAME } from '../support/peer.ts'
+import { HIPCHAT_PEER, nameOfPeer, peerForTests } from '../support/peer.ts'
 import { judge } from './case.ts'
 import { CASES, DEFECTS } from './defects.ts'
 import { type OpenTarget, openPeer } from './targets.ts'
 
-const folder = process.env.PARTYWALL_REQUIRE_ALL === '1' ? await installPeer() : findPeer()
-if (folder === undefined) {
-  console.log(`NOTICE: ${PEER_NAME} is not installed: its defects were NOT shown. npm run peer:defects installs it.`)
-}
-const isThere = folder === undefined ? { skip: `${PEER_NAME} is not installed` } : {}
+const { folder, skip } = await peerForTests(HIPCHAT_PEER)
 
 let target: OpenTarget | undefined
 before(async () => {
@@ -20,12 +16,12 @@ before(async () => {
 after(() => target?.close())
 
 for (const [index, defect] of DEFECTS.entries()) {
-  test(`defect ${index + 1} is real: ${defect}`, isThere, async () => {
+  test(`defect ${index + 1} is real: ${defect}`, skip, async () => {
     assert.ok(target)
     for (const one of CASES.filter(candidate => candidate.defect === index + 1)) {
       const verdict = await judge(one, target)
       if (!verdict.ok) return
     }
-    assert.fail(`${PEER_NAME} passes every case of it`)
+    assert.fail(`${nameOfPeer(HIPCHAT_PEER)} passes every case of it`)
   })
 }

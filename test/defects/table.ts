@@ -1,6 +1,6 @@
 /** The page that shows both verdicts of each case. Text alone; nothing is run here. */
 
-import { PEER_PACKAGES } from '../support/peer.ts'
+import { HIPCHAT_PEER } from '../support/peer.ts'
 import type { DefectCase, Verdict } from './case.ts'
 
 export interface Compared {
@@ -16,7 +16,7 @@ export interface TableFacts {
 }
 
 export function pageOf(compared: readonly Compared[], defects: readonly string[], { date, node }: TableFacts): string {
-  const packages = Object.entries(PEER_PACKAGES).map(([name, version]) => `\`${name}@${version}\``)
+  const packages = Object.entries(HIPCHAT_PEER.packages).map(([name, version]) => `\`${name}@${version}\``)
   const lines = compared.map(({ one, peer, partywall }) =>
     ['', `${one.defect} ${defects[one.defect - 1]}`, one.name, inWords(peer), inWords(partywall), '']
       .map(escapePipes)

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { startHipchatHost } from 'partywall/host'
 import { startFakeHost } from '../e2e/attack/fake-host.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
-import { PEER_NAME, peerEnvironment } from '../support/peer.ts'
+import { HIPCHAT_PEER, nameOfPeer, peerEnvironment } from '../support/peer.ts'
 import { TEST_KEYS } from '../support/registry.ts'
 import { type AddonProcess, type AddonProgram, startAddon } from './addon-process.ts'
 import type { Dependency, Target } from './target.ts'
@@ -47,7 +47,7 @@ export async function openPartywall(): Promise<OpenTarget> {
 
 /** In production, where it checks most. @param folder  where it is installed */
 export async function openPeer(folder: string): Promise<OpenTarget> {
-  const target = await open(PEER_NAME, {
+  const target = await open(nameOfPeer(HIPCHAT_PEER), {
     file: new URL('peer/addon.cjs', import.meta.url),
     flags: ['--no-deprecation'],
     environment: { ...peerEnvironment(folder), NODE_ENV: 'production' },

@@ -6,12 +6,11 @@ import { type HipchatHost, startHipchatHost } from 'partywall/host'
 import { withTenants } from 'partywall/testing'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { freePort } from '../support/free-port.ts'
-import { findPeer, installPeer, PEER_NAME, peerEnvironment } from '../support/peer.ts'
+import { HIPCHAT_PEER, peerEnvironment, peerForTests } from '../support/peer.ts'
 import { type Cleanup, eventually, startProcess } from '../support/processes.ts'
 import { TEST_KEYS } from '../support/registry.ts'
 
-const peer = process.env.PARTYWALL_REQUIRE_ALL === '1' ? await installPeer() : findPeer()
-if (peer === undefined) console.log(`NOTICE: ${PEER_NAME} is not installed: examples/porting/before.cjs was NOT run.`)
+const { folder: peer, skip } = await peerForTests(HIPCHAT_PEER)
 
 let database: TestDatabase
 let host: HipchatHost
@@ -36,8 +35,7 @@ test('B1 ack, listen: the ported add-on answers as the guide says', async t => {
   })
 })
 
-const isThere = peer === undefined ? { skip: `${PEER_NAME} is not installed` } : {}
-test('the add-on it was ported from answers the same on the library of before', isThere, async t => {
+test('the add-on it was ported from answers the same on the library of before', skip, async t => {
   await converse(t, 'before.cjs', { ...peerEnvironment(peer ?? ''), NODE_OPTIONS: '--no-deprecation' })
 })
 

@@ -1,6 +1,7 @@
 /**
- * The library that HipChat add-ons were written with, from npm, in a folder that git ignores: for the tests that show what it
- * does wrong, and for the bench that runs beside it. It is old and unsafe by today's measure, so nothing else may load it.
+ * The libraries that apps of these protocols were written with, from npm, in folders that git ignores: for the tests that show what
+ * they do wrong, and for the benches that run beside them. They are old and unsafe by today's measure, so nothing else may
+ * load them.
  */
 
 import { execFile } from 'node:child_process'
@@ -10,39 +11,86 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
-export const PEER_PACKAGES = { 'ac-koa': '0.2.6', 'ac-koa-hipchat': '0.2.20' } as const
-export const PEER_NAME = `ac-koa-hipchat ${PEER_PACKAGES['ac-koa-hipchat']}`
+export interface Peer {
+  /** Of its folder. */
+  readonly folder: string
+  readonly packages: Readonly<Record<string, string>>
+  /** The package that is compared. */
+  readonly main: string
+  /** Whether packages are compiled on arrival; else none of their scripts run. */
+  readonly compiles: boolean
+}
+
+export const HIPCHAT_PEER: Peer = {
+  folder: 'hipchat',
+  packages: { 'ac-koa': '0.2.6', 'ac-koa-hipchat': '0.2.20' },
+  main: 'ac-koa-hipchat',
+  compiles: false,
+}
+/** SQLite is its default store, and a native module. */
+export const CONNECT_PEER: Peer = {
+  folder: 'connect',
+  packages: {
+    'atlassian-connect-express': '11.5.3',
+    'body-parser': '1.20.3',
+    express: '4.21.2',
+    sqlite3: '5.1.7',
+  },
+  main: 'atlassian-connect-express',
+  compiles: true,
+}
 
 const FOLDERS = fileURLToPath(new URL('../../.peers', import.meta.url))
-const INSTALL_MS = 300_000
+const INSTALL_MS = 600_000
+
+/** `ac-koa-hipchat 0.2.20` */
+export const nameOfPeer = ({ main, packages }: Peer): string => `${main} ${packages[main]}`
 
 /** Its folder, or nothing where it was not installed yet. */
-export function findPeer(): string | undefined {
-  const folder = join(FOLDERS, 'hipchat')
-  return existsSync(join(folder, 'node_modules', 'ac-koa-hipchat', 'package.json')) ? folder : undefined
+export function findPeer(peer: Peer): string | undefined {
+  const folder = join(FOLDERS, peer.folder)
+  return existsSync(join(folder, 'node_modules', peer.main, 'package.json')) ? folder : undefined
 }
 
 /**
  * Installs it where it is missing; several processes may ask at the same time.
  * @returns its folder
  */
-export async function installPeer(): Promise<string> {
-  const present = findPeer()
+export async function installPeer(peer: Peer): Promise<string> {
+  const present = findPeer(peer)
   if (present !== undefined) return present
   await mkdir(FOLDERS, { recursive: true })
   const scratch = await mkdtemp(join(FOLDERS, 'install-'))
   try {
-    await writeFile(join(scratch, 'package.json'), JSON.stringify({ private: true, dependencies: PEER_PACKAGES }))
-    const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock']
-    await promisify(execFile)('npm', ['install', ...flags], { cwd: scratch, timeout: INSTALL_MS })
-    await rename(scratch, join(FOLDERS, 'hipchat')).catch((error: unknown) => {
+    await writeFile(join(scratch, 'package.json'), JSON.stringify({ private: true, dependencies: peer.packages }))
+    const flags = ['--omit=optional', '--no-audit', '--no-fund', '--no-package-lock']
+    await promisify(execFile)('npm', ['install', ...flags, ...(peer.compiles ? [] : ['--ignore-scripts'])], {
+      cwd: scratch,
+      timeout: INSTALL_MS,
+    })
+    await rename(scratch, join(FOLDERS, peer.folder)).catch((error: unknown) => {
       // Another process was faster.
-      if (findPeer() === undefined) throw error
+      if (findPeer(peer) === undefined) throw error
     })
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }
-  return findPeer() ?? fail()
+  return findPeer(peer) ?? fail(peer)
+}
+
+/**
+ * For tests: installed where the gate asks for everything; elsewhere it takes part when it is there.
+ * @returns its folder, and what a test that needs it is given
+ */
+export async function peerForTests(
+  peer: Peer,
+): Promise<{ readonly folder: string | undefined; readonly skip: object }> {
+  const folder = process.env.PARTYWALL_REQUIRE_ALL === '1' ? await installPeer(peer) : findPeer(peer)
+  if (folder !== undefined) return { folder, skip: {} }
+  console.log(
+    `NOTICE: ${nameOfPeer(peer)} is not installed: nothing was compared with it. npm run peer:defects installs it.`,
+  )
+  return { folder, skip: { skip: `${nameOfPeer(peer)} is not installed` } }
 }
 
 /** For a process that is to load the library: it lies outside of every folder where Node would look for it. */
@@ -50,6 +98,6 @@ export const peerEnvironment = (folder: string): { readonly NODE_PATH: string } 
   NODE_PATH: join(folder, 'node_modules'),
 })
 
-function fail(): never {
-  throw new Error('npm installed no ac-koa-hipchat')
+function fail(peer: Peer): never {
+  throw new Error(`npm installed no ${peer.main}`)
 }
