@@ -17,7 +17,7 @@ export interface Report {
   readonly refusals: readonly Refusal[]
 }
 
-type Say = (line: string) => void
+export type Say = (line: string) => void
 
 export async function playScenario(host: HipchatHost, greeter: Greeter, say: Say): Promise<Report> {
   const tenants = await installThree(host, greeter, say)

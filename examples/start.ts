@@ -1,11 +1,15 @@
-// `npm start`: database, simulated HipChat, the greeter in three tenants, a short scenario; then it keeps serving until Ctrl-C.
+// `npm start`: database, simulated HipChat, Jira, Confluence and Bitbucket, the examples in several tenants of each, a short scenario;
+// then it keeps serving until Ctrl-C.
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { startHipchatHost } from 'partywall/host'
+import type { AppOptions } from 'partywall'
+import { startConnectHost, startHipchatHost } from 'partywall/host'
+import { startConnectExamples } from './connect-examples.ts'
+import { type ConnectReport, playConnectScenario } from './connect-scenario.ts'
 import { type Greeter, startGreeter } from './greeter.ts'
-import { playScenario, type Report } from './scenario.ts'
+import { playScenario, type Refusal, type Report } from './scenario.ts'
 
 const startedAt = performance.now()
 const say = (line: string) =>
@@ -28,23 +32,43 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   })
 }
 
+const key = { id: 'demonstration', key: randomBytes(32) }
+const common = {
+  database: { folder, environment: {} },
+  keys: { current: key, find: id => (id === key.id ? key.key : undefined) },
+  logLevel: 'warn',
+} satisfies Partial<AppOptions>
+const port = Number(process.env.PORT ?? 3000)
+
 try {
-  say('starting a simulated HipChat host')
+  say('starting a simulated HipChat, Jira, Confluence and Bitbucket')
   const host = await startHipchatHost()
   closers.push(() => host.close())
+  const products = await startConnectHost()
+  closers.push(() => products.close())
+
   say('starting PostgreSQL from the npm-shipped binaries, and the greeter on it')
   const greeter = await start(host.url)
   closers.push(() => greeter.close())
-  say('ready; playing the scenario')
+  say('ready; playing the HipChat scenario')
   const report = await playScenario(host, greeter, say)
-  print(report)
-  const page = host.installations[0]?.pageUrl('/panel')
+
+  say('starting the Connect examples: on Koa, Express, Fastify, and one for HipChat and Jira at once')
+  const ports = [port + 1, port + 2, port + 3, port + 4] as const
+  const examples = await startConnectExamples({ ...common, products, hipchat: host, ports })
+  closers.push(() => examples.close())
+  const connectReport = await playConnectScenario(products, host, examples, say)
+
+  print(report, connectReport)
   console.log(`
 still serving, Ctrl-C stops everything
   add-on      ${greeter.app.baseUrl}
-  descriptor  ${greeter.descriptorUrl}
-  host        ${host.capabilitiesUrl}
-  a page      ${page}
+  descriptor  ${greeter.descriptorUrl}, ${examples.notes.descriptorUrl}
+  host        ${host.capabilitiesUrl}, ${products.url}
+pages to open in a browser
+  greeter
+    ${host.installations[0]?.pageUrl('/panel')}
+${connectReport.pages.map(({ name, url }) => `  ${name}\n    ${url}`).join('\n')}
 `)
 } catch (error) {
   if (closing === undefined) console.error(error)
@@ -53,25 +77,23 @@ still serving, Ctrl-C stops everything
 }
 
 async function start(hostUrl: string): Promise<Greeter> {
-  const port = Number(process.env.PORT ?? 3000)
   const hostAndPort = new URL(hostUrl).host
-  const key = { id: 'demonstration', key: randomBytes(32) }
   return startGreeter({
+    ...common,
     port,
     baseUrl: `http://127.0.0.1:${port}`,
     hosts: [hostAndPort],
     developmentHosts: [hostAndPort],
-    database: { folder, environment: {} },
-    keys: { current: key, find: id => (id === key.id ? key.key : undefined) },
-    logLevel: 'warn',
     requestLog: false,
   })
 }
 
-function print(report: Report): void {
+function print(report: Report, connect: ConnectReport): void {
   console.log('\nwhat each tenant sees')
   for (const { name, sees, lastMessage } of report.tenants)
-    console.log(`  ${name.padEnd(16)} ${sees}\n  ${''.padEnd(16)} last: ${lastMessage}`)
+    console.log(`  ${name.padEnd(20)} ${sees}\n  ${''.padEnd(20)} last: ${lastMessage}`)
+  for (const { name, sees } of connect.tenants) console.log(`  ${name.padEnd(20)} ${sees || '(nothing)'}`)
   console.log('\nwhat was refused')
-  for (const { attempt, answer } of report.refusals) console.log(`  ${answer.padEnd(32)} ${attempt}`)
+  const refusals: readonly Refusal[] = [...report.refusals, ...connect.refusals]
+  for (const { attempt, answer } of refusals) console.log(`  ${answer.padEnd(32)} ${attempt}`)
 }

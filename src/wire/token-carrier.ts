@@ -9,8 +9,18 @@ import { PartywallError } from '../core/errors.ts'
 import { MAX_TOKEN_LENGTH } from './jws.ts'
 import { percentDecode } from './percent.ts'
 
-/** `authorization` is the scheme `JWT`, `bearer` the scheme `Bearer` of the same header. */
-export type TokenCarrier = 'query:signed_request' | 'query:jwt' | 'form:jwt' | 'authorization' | 'bearer' | 'x-acpt'
+/**
+ * `authorization` is the scheme `JWT` in these letters, as Connect has it; `authorization:any` also in others, and with `token=` before the
+ * token, as hosts of HipChat send it. `bearer` is the scheme `Bearer` of the same header.
+ */
+export type TokenCarrier =
+  | 'query:signed_request'
+  | 'query:jwt'
+  | 'form:jwt'
+  | 'authorization'
+  | 'authorization:any'
+  | 'bearer'
+  | 'x-acpt'
 
 export interface TokenSource {
   /** Raw query as received, without `?`. */
@@ -43,9 +53,13 @@ export function findToken(source: TokenSource, accepted: readonly TokenCarrier[]
   for (const value of source.headerValues('x-acpt')) found.push({ carrier: 'x-acpt', text: value.trim() })
   const [first, second] = found
   if (second !== undefined) throw new PartywallError('ERR_TOKEN_AMBIGUOUS')
-  if (first === undefined || !accepted.includes(first.carrier)) throw new PartywallError('ERR_TOKEN_MISSING')
+  if (first === undefined || !isAccepted(first.carrier, accepted)) throw new PartywallError('ERR_TOKEN_MISSING')
   return { carrier: first.carrier, token: checkToken(first.text) }
 }
+
+/** Who takes any spelling takes the exact one too. */
+const isAccepted = (carrier: TokenCarrier, accepted: readonly TokenCarrier[]): boolean =>
+  accepted.includes(carrier) || (carrier === 'authorization' && accepted.includes('authorization:any'))
 
 interface Candidate {
   readonly carrier: TokenCarrier
@@ -88,8 +102,11 @@ function collectFromAuthorization(values: readonly string[], found: Candidate[])
   if (values.length > 1) throw new PartywallError('ERR_TOKEN_AMBIGUOUS')
   const value = values[0]?.trim() ?? ''
   const blank = value.search(/[ \t]/)
-  const scheme = (blank < 0 ? value : value.slice(0, blank)).toLowerCase()
+  const scheme = blank < 0 ? value : value.slice(0, blank)
   const text = blank < 0 ? '' : value.slice(blank).trim()
-  if (scheme === 'jwt') found.push({ carrier: 'authorization', text: text.startsWith('token=') ? text.slice(6) : text })
-  if (scheme === 'bearer') found.push({ carrier: 'bearer', text })
+  if (scheme.toLowerCase() === 'bearer') found.push({ carrier: 'bearer', text })
+  if (scheme.toLowerCase() !== 'jwt') return
+  const isNamed = text.startsWith('token=')
+  const carrier = scheme === 'JWT' && !isNamed ? 'authorization' : 'authorization:any'
+  found.push({ carrier, text: isNamed ? text.slice(6) : text })
 }

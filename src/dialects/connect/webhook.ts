@@ -46,8 +46,12 @@ export async function handleWebhook(
     flow: single(view, 'x-atlassian-webhook-flow', MAX_FLOW_LENGTH) ?? null,
     userId: principal.userId ?? null,
   }
-  const identifier = single(view, 'x-atlassian-webhook-identifier', MAX_IDENTIFIER_LENGTH)
-  const delivery = deliveryOf(head, keyOf(definition, identifier, body, principal), principal, body, deps)
+  const identifier = identifierOf(view)
+  const keys = {
+    retryKey: keyOf(definition, identifier, body, principal),
+    ...replayKeyOf(identifier, principal, deps),
+  }
+  const delivery = deliveryOf(head, keys, body, deps)
   await deps.binder.run(principal.identity, context => deps.inbox.accept(context, delivery))
   return done
 }
@@ -66,6 +70,24 @@ function single(view: RequestView, name: string, maxLength: number): string | un
   throw new PartywallError('ERR_WEBHOOK_INVALID', { details: { path: name } })
 }
 
+/** What the product calls the delivery, the same over its retries. Bitbucket has a header of its own. */
+const identifierOf = (view: RequestView): string | undefined =>
+  single(view, 'x-atlassian-webhook-identifier', MAX_IDENTIFIER_LENGTH) ??
+  single(view, 'x-request-uuid', MAX_IDENTIFIER_LENGTH)
+
+/**
+ * One token brings one delivery, unless the product names its deliveries and not its tokens: two that it makes in the same second
+ * for the same user are then letter for letter the same (decision 0008).
+ */
+function replayKeyOf(
+  identifier: string | undefined,
+  { token, tokenId, expiresAt }: Principal,
+  { settings }: WebhookDeps,
+): Pick<Delivery, 'replayKey' | 'replayUntil'> {
+  if (identifier !== undefined && tokenId === undefined) return {}
+  return { replayKey: sha256(token), replayUntil: (expiresAt + settings.leewaySeconds) * 1000 }
+}
+
 function keyOf(
   { route }: WebhookDefinition,
   identifier: string | undefined,
@@ -78,19 +100,16 @@ function keyOf(
 
 function deliveryOf(
   head: Readonly<Record<string, JsonValue>>,
-  retryKey: Buffer,
-  principal: Principal,
+  keys: Pick<Delivery, 'retryKey' | 'replayKey' | 'replayUntil'>,
   body: JsonBody | undefined,
-  { webhookHandler, settings }: WebhookDeps,
+  { webhookHandler }: WebhookDeps,
 ): Delivery {
   return {
     handler: webhookHandler,
     // The body goes on as the product wrote it, inside the envelope.
     payload: `${JSON.stringify(head).slice(0, -1)},"body":${body?.text ?? 'null'}}`,
     value: { ...head, body: body?.value ?? null },
-    retryKey,
-    replayKey: sha256(principal.token),
-    replayUntil: (principal.expiresAt + settings.leewaySeconds) * 1000,
+    ...keys,
   }
 }
 

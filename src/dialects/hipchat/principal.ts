@@ -24,7 +24,7 @@ export interface PrincipalDeps extends Pick<DialectDeps, 'registry' | 'clock'> {
   readonly settings: AddonSettings
 }
 
-const CARRIERS: readonly TokenCarrier[] = ['query:signed_request', 'authorization', 'x-acpt']
+const CARRIERS: readonly TokenCarrier[] = ['query:signed_request', 'authorization:any', 'x-acpt']
 
 export const identityKey = (settings: AddonSettings, externalId: string): IdentityKey => ({
   app: settings.key,

@@ -255,6 +255,8 @@ test('B 18: tokens of another form are refused, and never a 500', async () => {
   await isRefused(get(`/page?jwt[a]=${good}`, undefined), 'as an object')
   await isRefused(get(`/page?jwt=${good}`, good), 'query and header')
   await isRefused(get('/page', undefined, { authorization: 'jwt' }), 'lower-case, alone')
+  await isRefused(get('/page', undefined, { authorization: `jwt ${good}` }), 'the scheme in other letters')
+  await isRefused(get('/page', undefined, { authorization: `JWT token=${good}` }), 'as HipChat has it')
   await isRefused(get('/page', undefined, { authorization: 'JWT' }), 'alone')
   await isRefused(get('/page', undefined, { authorization: `Bearer ${good}` }), 'bearer')
 })

@@ -87,22 +87,30 @@ test('D 41: retries of one identifier, and without one of one body, run once', a
   assert.equal(take().length, 1)
 })
 
-test('one token brings one delivery', async () => {
-  const token = await site.sign(site.claims('POST', '/webhook/jira-issue_created'))
-  for (const identifier of ['x', 'y']) {
+/** Deliveries that carry one and the same token. @param named  headers of each */
+async function sendWithOneToken(claims: object, named: readonly Readonly<Record<string, string>>[]): Promise<number> {
+  const token = await site.sign({ ...site.claims('POST', '/webhook/jira-issue_created'), ...claims })
+  for (const [index, headers] of named.entries()) {
     const response = await fetch(`${world.url}/webhook/jira-issue_created`, {
       method: 'POST',
-      body: '{}',
-      headers: {
-        'content-type': 'application/json',
-        authorization: `JWT ${token}`,
-        'x-atlassian-webhook-identifier': identifier,
-      },
+      body: JSON.stringify({ index }),
+      headers: { 'content-type': 'application/json', authorization: `JWT ${token}`, ...headers },
     })
     assert.equal(response.status, 204)
   }
   await send('/unheard', '{}')
-  assert.equal(take().length, 1)
+  return take().length
+}
+const called = (name: string) => ['x', 'y'].map(value => ({ [name]: `${name}-${value}-${Math.random()}` }))
+
+test('D 41: one token brings one delivery, where it has a name or the delivery has none', async () => {
+  assert.equal(await sendWithOneToken({}, called('x-atlassian-webhook-identifier')), 1, 'a token with jti')
+  assert.equal(await sendWithOneToken({ jti: undefined }, [{}, {}]), 1, 'no name at all')
+})
+
+test('deliveries of the same second carry the same token, and all of them arrive', async () => {
+  for (const name of ['x-atlassian-webhook-identifier', 'x-request-uuid'])
+    assert.equal(await sendWithOneToken({ jti: undefined }, called(name)), 2, name)
 })
 
 test('variables of the path and the query reach the handler, the token does not; a left-out body is null', async () => {

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { type ErrorCode, isPartywallError } from '../../../src/core/errors.ts'
 import { findToken, type TokenCarrier } from '../../../src/wire/token-carrier.ts'
 
-const all: readonly TokenCarrier[] = ['query:signed_request', 'query:jwt', 'authorization', 'bearer', 'x-acpt']
+const all: readonly TokenCarrier[] = ['query:signed_request', 'query:jwt', 'authorization:any', 'bearer', 'x-acpt']
 type Headers = Readonly<Record<string, readonly string[]>>
 const find = (query: string, headers: Headers = {}, accepted: readonly TokenCarrier[] = all) =>
   findToken({ query, headerValues: name => headers[name] ?? [] }, accepted)
@@ -22,8 +22,8 @@ test('finds the token in each documented place', () => {
     ['theme=dark&&jwt=a.b-_.c', {}, 'query:jwt'],
     ['%6Awt=a%2Eb-_%2ec', {}, 'query:jwt'],
     ['', { authorization: ['JWT a.b-_.c'] }, 'authorization'],
-    ['', { authorization: ['JWT token=a.b-_.c'] }, 'authorization'],
-    ['', { authorization: [' jwt   a.b-_.c '] }, 'authorization'],
+    ['', { authorization: ['JWT token=a.b-_.c'] }, 'authorization:any'],
+    ['', { authorization: [' jwt   a.b-_.c '] }, 'authorization:any'],
     ['', { authorization: ['Bearer a.b-_.c'] }, 'bearer'],
     ['', { 'x-acpt': ['a.b-_.c'] }, 'x-acpt'],
   ]
@@ -74,6 +74,8 @@ test('no token, or one only where the route does not look, is missing', () => {
   refuses('ERR_TOKEN_MISSING', '', { authorization: [''] })
   refuses('ERR_TOKEN_MISSING', 'jwt=a.b.c', {}, ['authorization'])
   refuses('ERR_TOKEN_MISSING', '', { authorization: ['JWT a.b.c'] }, ['query:jwt'])
+  for (const value of ['jwt a.b.c', 'Jwt a.b.c', 'JWT token=a.b.c'])
+    refuses('ERR_TOKEN_MISSING', '', { authorization: [value] }, ['authorization'])
 })
 
 test('empty and impossible spellings are refused, never looked over', () => {

@@ -38,9 +38,16 @@ function readModule(type: string, value: unknown, name: string): AppModule {
   return {
     type,
     key: readText(document.key, `${name}.key`, 255),
-    url: typeof document.url === 'string' ? document.url : undefined,
+    url: urlOf(document),
     isCacheable: readFlag(document.cacheable, `${name}.cacheable`, false),
     conditions: optional(document.conditions, list => readList(list, `${name}.conditions`, entry => entry)) ?? [],
     document,
   }
+}
+
+/** Panels of issues have theirs in a target. */
+function urlOf({ url, target }: Readonly<Record<string, unknown>>): string | undefined {
+  if (typeof url === 'string') return url
+  const { url: inTarget } = (typeof target === 'object' && target !== null ? target : {}) as { readonly url?: unknown }
+  return typeof inTarget === 'string' ? inTarget : undefined
 }

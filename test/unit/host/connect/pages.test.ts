@@ -9,6 +9,7 @@ const modules = {
     { key: 'board', url: '/board?project={project.key}&macro={macro.id}' },
     { key: 'static', url: '/static?x={issue.key}', cacheable: true },
   ],
+  jiraIssueContents: [{ key: 'panel', target: { type: 'web_panel', url: '/panel?i={issue.key}' } }],
   webPanels: [
     { key: 'for-admins', url: '/admins', conditions: [{ condition: 'user_is_admin' }] },
     {
@@ -73,6 +74,11 @@ test('a page address has the documented parameters, the variables and a token of
   const context = claims.context as { jira: Json; license: Json }
   assert.deepEqual((context.jira.issue as Json).key, issue.key)
   assert.equal(context.license.active, true)
+})
+
+test('a panel of issues has its address in a target', () => {
+  const issue = site.createIssue(site.createProject({ key: 'PANEL' }), { summary: 'in a target' })
+  assert.match(jira.pageUrl('panel', { issue }), new RegExp(`^${app.url}/panel\\?i=PANEL-1&`))
 })
 
 test('a cacheable page has no parameter and no token', () => {
