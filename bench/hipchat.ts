@@ -13,18 +13,17 @@ import { type HipchatHost, type Installation, startHipchatHost } from 'partywall
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts'
 import { freePort } from '../test/support/free-port.ts'
 import { findPeer, HIPCHAT_PEER, installPeer } from '../test/support/peer.ts'
-import { type Cost, type CostRow, costRow, missingRow } from './cost.ts'
-import { buildInto } from './hipchat/built.ts'
-import { drive, getRequest } from './hipchat/load.ts'
-import { type Contender, contendersWith, PAGE_ROWS, type PageRow, SERVERS } from './hipchat/rows.ts'
-import { type ServerProcess, startServer } from './hipchat/server-process.ts'
+import type { CostRow } from './cost.ts'
+import { contendersWith, PAGE_ROWS, type PageRow, SERVERS } from './hipchat/rows.ts'
 import type { BenchOptions } from './measure.ts'
-import { inRounds } from './rounds.ts'
+import { buildInto } from './pages/built.ts'
+import { getRequest } from './pages/load.ts'
+import { type Contender, type Running, runRows } from './pages/rows.ts'
+import { type ServerProcess, startServer } from './pages/server-process.ts'
 
 const MAX_TENANTS = 100
 /** Of a tenant in a round, at least. */
 const REQUESTS_EACH = 10
-const CONNECTIONS = 16
 const OPERATIONS = 4_000
 
 export async function benchHipchat(options: BenchOptions): Promise<CostRow[]> {
@@ -32,27 +31,10 @@ export async function benchHipchat(options: BenchOptions): Promise<CostRow[]> {
   const opened: (() => Promise<unknown>)[] = []
   try {
     const tenants = Math.min(MAX_TENANTS, Math.ceil(operations / REQUESTS_EACH))
-    const running = await startAll(options, tenants, opened)
-    const variants = new Map<string, () => Promise<Cost>>()
-    for (const row of PAGE_ROWS) {
-      const contender = running.get(row.contender)
-      if (contender !== undefined) variants.set(row.row, () => measure(contender, row, operations))
-    }
-    const costs = await inRounds(variants, options)
-    return PAGE_ROWS.filter(({ row, base }) => row !== base).map(goal =>
-      running.has(goal.contender)
-        ? costRow(goal, costs, `${options.rounds} x ${operations}`)
-        : missingRow(goal, costs, 'not installed: --peers'),
-    )
+    return await runRows(PAGE_ROWS, await startAll(options, tenants, opened), options, operations)
   } finally {
     for (const close of opened.reverse()) await close()
   }
-}
-
-/** A server and the installations it knows. */
-interface Running {
-  readonly server: ServerProcess
-  readonly tenants: readonly Installation[]
 }
 
 interface World {
@@ -66,7 +48,7 @@ async function startAll(
   options: BenchOptions,
   tenants: number,
   opened: (() => Promise<unknown>)[],
-): Promise<Map<string, Running>> {
+): Promise<Map<string, Running<PageRow>>> {
   const peer = options.installPeers === true ? await installPeer(HIPCHAT_PEER) : findPeer(HIPCHAT_PEER)
   const database = await createTestDatabase()
   opened.push(() => database.close())
@@ -76,11 +58,12 @@ async function startAll(
   opened.push(() => rm(folder, { recursive: true, force: true }))
   await buildInto(folder, SERVERS)
   const world = { host, urls: database.urls, folder }
-  const running = new Map<string, Running>()
+  const running = new Map<string, Running<PageRow>>()
   for (const contender of contendersWith(peer)) {
     const server = await startContender(contender, world)
     opened.push(() => server.close())
-    running.set(contender.name, { server, tenants: await installTenants(world.host, server, tenants) })
+    const installed = await installTenants(world.host, server, tenants)
+    running.set(contender.name, { server, requests: (row, count) => requestsOf(installed, row, count) })
     options.note(`${contender.name}: ${tenants} tenants`)
   }
   return running
@@ -113,13 +96,6 @@ async function installTenants(host: HipchatHost, { url }: ServerProcess, count: 
       return installation
     }),
   )
-}
-
-async function measure({ server, tenants }: Running, row: PageRow, count: number): Promise<Cost> {
-  const requests = requestsOf(tenants, row, count)
-  const before = await server.cpuMicros()
-  const load = await drive(server.url, requests, CONNECTIONS)
-  return { ...load, cpuMicros: ((await server.cpuMicros()) - before) / count }
 }
 
 /** Tenants take turns. The rest of the target is what a host puts on it. */

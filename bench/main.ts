@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [--rounds N] [--ops N] [--only store|webhook|hipchat] [--peers] [--json]`: one interleaved run per family, a table, and
+ * `npm run bench -- [--rounds N] [--ops N] [--only store|webhook|hipchat|connect] [--peers] [--json]`: one interleaved run per family, a table, and
  * whether each goal was met.
  *
  * PARTYWALL_TEST_ADMIN_URL names an administrator's URL of the server to measure on (throw-away databases are made in it);
@@ -9,6 +9,7 @@
 
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { benchConnect } from './connect.ts'
 import type { CostRow } from './cost.ts'
 import { benchHipchat } from './hipchat.ts'
 import type { BenchOptions, Row } from './measure.ts'
@@ -21,8 +22,9 @@ const FAMILIES: Readonly<Record<string, (options: BenchOptions) => Promise<AnyRo
   store: benchStore,
   webhook: benchWebhook,
   hipchat: benchHipchat,
+  connect: benchConnect,
 }
-const USAGE = 'npm run bench -- [--rounds N] [--ops N] [--only store|webhook|hipchat] [--peers] [--json]'
+const USAGE = 'npm run bench -- [--rounds N] [--ops N] [--only store|webhook|hipchat|connect] [--peers] [--json]'
 
 interface Arguments {
   readonly families: readonly string[]

@@ -59,7 +59,8 @@ test('the add-on of the porting guide, before and after, stands in the examples,
 test('what the README quotes of npm start is what the scenario attempts', () => {
   const quoted = [...read('README.md').matchAll(/^ {2}\d{3} ERR_\w+ +(.*)$/gm)].map(match => match[1] ?? '')
   assert.ok(quoted.length > 0)
-  for (const attempt of quoted) assert.ok(read('examples/scenario.ts') + read('examples/connect-scenario.ts').includes(`'${attempt}'`), attempt)
+  const scenarios = read('examples/scenario.ts') + read('examples/connect-scenario.ts')
+  for (const attempt of quoted) assert.ok(scenarios.includes(`'${attempt}'`), attempt)
 })
 
 test('the README is at most 120 lines', () => {

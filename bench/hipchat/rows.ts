@@ -2,20 +2,11 @@
 
 import { fileURLToPath } from 'node:url'
 import { HIPCHAT_PEER, nameOfPeer, peerEnvironment } from '../../test/support/peer.ts'
-import type { CostGoal } from '../cost.ts'
+import type { Contender, ContenderRow } from '../pages/rows.ts'
 
-export interface Contender {
-  readonly name: string
-  /** Program; those of `SERVERS` are built first. */
-  readonly file: string
-  readonly environment: Readonly<Record<string, string>>
-}
+export const SERVERS = ['bare.ts', 'partywall.ts'].map(file => new URL(file, import.meta.url))
 
-/** TypeScript programs next to this file. */
-export const SERVERS = ['bare.ts', 'partywall.ts'] as const
-
-export interface PageRow extends CostGoal {
-  readonly contender: string
+export interface PageRow extends ContenderRow {
   readonly path: '/page' | '/refreshed' | '/stored'
   /** `fresh`: each token is seen once, as pages are opened; `repeated`: one of each tenant, as a page's own calls are. */
   readonly tokens: 'fresh' | 'repeated'

@@ -4,7 +4,7 @@
  */
 
 import { isPartywallError } from '../core/errors.ts'
-import { answerOwn } from '../http/admission.ts'
+import { answerOwn, propertyNames } from '../http/admission.ts'
 import { errorAnswer } from '../http/answers.ts'
 import { respond } from '../http/fetch-answer.ts'
 import { guardFetch } from '../http/fetch-guard.ts'
@@ -58,7 +58,7 @@ export function authenticate(addon: Guarding<object>, options?: GuardOptions): H
     const { env: environment, req } = context
     const exchange = { request: req.raw, environment, rawBody: context.get('rawBody') }
     const response = await guardFetch(guard, exchange, async ({ properties }) => {
-      for (const name of Object.getOwnPropertyNames(properties)) context.set(name, Reflect.get(properties, name))
+      for (const name of propertyNames(properties)) context.set(name, Reflect.get(properties, name))
       await next()
       return codedResponse(context) ?? context.res
     })

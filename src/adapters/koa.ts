@@ -10,7 +10,7 @@ import { admit, answerOwn, attach } from '../http/admission.ts'
 import { errorAnswer, PRIVATE_HEADERS } from '../http/answers.ts'
 import { bindEvents, bindStream, checkServer, releaseWithResponse } from '../http/node-guard.ts'
 import { createNodeView } from '../http/node-view.ts'
-import { headersOfNode, keepPrivate, setHeaders, setMissing } from '../http/response-headers.ts'
+import { type HeaderTarget, headersOfNode, keepPrivate, setHeaders, setMissing } from '../http/response-headers.ts'
 import type { Answer, Guarded, Guarding, GuardOptions, Mountable, RequestView } from '../http/view.ts'
 import { hasLargeUnreadBody, writeAnswer } from '../http/write-answer.ts'
 
@@ -52,38 +52,46 @@ export function mount(app: Mountable): KoaMiddleware {
  */
 export function authenticate(addon: Guarding<object>, options?: GuardOptions): KoaMiddleware {
   const guard = addon.guard(options)
-  return async (context, next) => {
+  return (context, next) => {
     checkServer(context.req)
     const refuse = (answer: Answer) => writeToKoa(context, answer)
-    await admit(guard, viewOf(context), guarded => runGuarded(guarded, context, next), refuse)
+    const run = (guarded: Guarded<object>) => runGuarded(guarded, context, next)
+    return Promise.resolve(admit<object, void | Promise<void>>(guard, viewOf(context), run, refuse))
   }
 }
 
-async function runGuarded(guarded: Guarded<object>, context: KoaContext, next: () => Promise<unknown>): Promise<void> {
-  if (!releaseWithResponse(context.res, guarded)) return
+// No `async`: each promise of a request costs as much as a check of its token.
+function runGuarded(guarded: Guarded<object>, context: KoaContext, next: () => Promise<unknown>): void | Promise<void> {
+  if (!releaseWithResponse(context.res, guarded)) return undefined
   bindEvents(context.req, guarded)
   bindEvents(context.res, guarded)
   attach(context, guarded.properties, context.app?.context)
   const headers = headersOfNode(context.res)
   setHeaders(headers, PRIVATE_HEADERS)
   setMissing(headers, guarded.pageHeaders ?? [])
-  try {
-    await guarded.run(next)
-  } catch (error) {
-    throw carryHeaders(error, [...PRIVATE_HEADERS, ...guarded.headers()])
+  return guarded.run(next).then(
+    () => finishGuarded(guarded, context, headers),
+    error => {
+      throw carryHeaders(error, [...PRIVATE_HEADERS, ...guarded.headers()])
+    },
+  )
+}
+
+function finishGuarded(guarded: Guarded<object>, context: KoaContext, headers: HeaderTarget): void | Promise<void> {
+  if (context.res.headersSent) return undefined
+  const complete = () => {
+    setHeaders(headers, guarded.headers())
+    keepPrivate(headers)
+    if (context.body instanceof Readable) bindStream(context.body, guarded)
   }
-  if (context.res.headersSent) return
+  // The installation ended while the handlers ran: what they answered is replaced by the refusal.
+  const refuse = (error: unknown) => writeToKoa(context, errorAnswer(error))
   try {
     const check = guarded.ensureLive()
-    if (check !== undefined) await check
+    return check === undefined ? complete() : check.then(complete, refuse)
   } catch (error) {
-    // The installation ended while the handlers ran: what they answered is replaced by the refusal.
-    writeToKoa(context, errorAnswer(error))
-    return
+    return refuse(error)
   }
-  setHeaders(headers, guarded.headers())
-  keepPrivate(headers)
-  if (context.body instanceof Readable) bindStream(context.body, guarded)
 }
 
 /** The target as it arrived: routers and `koa-mount` rewrite `ctx.url`, and what was signed is the original. */

@@ -1,13 +1,13 @@
 /**
  * The one place where a verified identity becomes a bound tenant context.
  *
- * Contexts that run are kept by identity, so that a change that takes rights away ends them at once: their signal is
+ * Contexts that run are known here, so that a change that takes rights away ends them at once: their signal is
  * aborted and `ensureLive` throws. Whoever opened a context may end it in the same way. Nothing here verifies a token or
  * reads a request.
  */
 
 import { type ContextMode, runInContext, type TenantContext } from './context.ts'
-import type { Binder } from './dialect.ts'
+import type { Binder, Bound } from './dialect.ts'
 import { PartywallError } from './errors.ts'
 import { createGuardedController } from './guarded-signal.ts'
 import type { IdentityUid, TenantUid } from './ids.ts'
@@ -33,17 +33,14 @@ export interface BinderWithLifetime extends Binder {
  * @example await binder.run(identity, context => handler(context))
  */
 export function createBinder({ registry, logger }: BinderOptions): BinderWithLifetime {
-  const running = new Map<IdentityUid, Set<BoundContext>>()
+  const running = new Set<BoundContext>()
 
-  const open = (identity: IdentityRecord, mode: ContextMode = 'full') => {
+  const options: ContextOptions = { registry, logger, running }
+  const open = (identity: IdentityRecord, mode: ContextMode = 'full', onRelease?: () => void): BoundContext => {
     if (!isAcceptable(identity, mode)) throw new PartywallError('ERR_TENANT_DISABLED')
-    const context = new BoundContext({ registry, logger }, identity, mode)
-    add(running, context)
-    return {
-      context,
-      end: (reason: PartywallError) => context.end(reason),
-      release: () => remove(running, context),
-    }
+    const context = new BoundContext(options, identity, mode, onRelease)
+    running.add(context)
+    return context
   }
 
   const run = async <T>(
@@ -51,55 +48,75 @@ export function createBinder({ registry, logger }: BinderOptions): BinderWithLif
     work: (context: TenantContext) => T | Promise<T>,
     mode: ContextMode = 'full',
   ): Promise<T> => {
-    const { context, release } = open(identity, mode)
+    const context = open(identity, mode)
     try {
       const check = context.ensureLive()
       if (check !== undefined) await check
       return await runInContext(context, () => work(context))
     } finally {
-      release()
+      context.release()
     }
   }
 
   const stopRevoked = registry.onRevoked(({ identity, version }) => {
-    for (const context of running.get(identity) ?? []) if (context.identity.version < version) context.end(revoked())
+    // All that run are looked at: revocations are rare, and every request would pay for an index.
+    for (const context of running) if (isOlder(context.identity, identity, version)) context.end(revoked())
   })
   const stopLapsed = registry.onLapsed(async () => {
-    const contexts = [...running.values()].flatMap(set => [...set])
-    await Promise.all(contexts.map(context => context.checkAgain()))
+    await Promise.all([...running].map(context => context.checkAgain()))
   })
 
   return {
     run,
     open,
     get running() {
-      let count = 0
-      for (const set of running.values()) count += set.size
-      return count
+      return running.size
     },
     close() {
       stopRevoked()
       stopLapsed()
-      for (const set of running.values()) for (const context of set) context.end(revoked())
+      for (const context of running) context.end(revoked())
       running.clear()
     },
   }
 }
 
-class BoundContext implements TenantContext {
+interface ContextOptions extends BinderOptions {
+  readonly running: Set<BoundContext>
+}
+
+/** A context and the hold on it in one: every request makes one. */
+class BoundContext implements TenantContext, Bound {
   readonly tenantUid: TenantUid
   readonly mode: ContextMode
-  readonly #options: BinderOptions
+  readonly #options: ContextOptions
+  #onRelease: (() => void) | undefined
   #identity: IdentityRecord
   /** Made when somebody asks for the signal: most requests never do. */
   #controller: AbortController | undefined
   #ended: PartywallError | undefined
 
-  constructor(options: BinderOptions, identity: IdentityRecord, mode: ContextMode) {
+  constructor(
+    options: ContextOptions,
+    identity: IdentityRecord,
+    mode: ContextMode,
+    onRelease: (() => void) | undefined,
+  ) {
+    this.#onRelease = onRelease
     this.#options = options
     this.#identity = identity
     this.tenantUid = identity.tenantUid
     this.mode = mode
+  }
+
+  get context(): this {
+    return this
+  }
+
+  release(): void {
+    this.#options.running.delete(this)
+    this.#onRelease?.()
+    this.#onRelease = undefined
   }
 
   /** The newest record under which this context was found live. */
@@ -162,13 +179,5 @@ const isAcceptable = (identity: IdentityRecord, mode: ContextMode): boolean =>
 
 const revoked = (): PartywallError => new PartywallError('ERR_TENANT_REVOKED')
 
-function add(running: Map<IdentityUid, Set<BoundContext>>, context: BoundContext): void {
-  const set = running.get(context.identity.uid)
-  if (set === undefined) running.set(context.identity.uid, new Set([context]))
-  else set.add(context)
-}
-
-function remove(running: Map<IdentityUid, Set<BoundContext>>, context: BoundContext): void {
-  const set = running.get(context.identity.uid)
-  if (set?.delete(context) === true && set.size === 0) running.delete(context.identity.uid)
-}
+const isOlder = (identity: IdentityRecord, uid: IdentityUid, version: number): boolean =>
+  identity.uid === uid && identity.version < version

@@ -31,8 +31,11 @@ export interface Binder {
    * @throws ERR_TENANT_DISABLED when the identity is not live (mode `read-only` accepts an uninstalled one)
    */
   run<T>(identity: IdentityRecord, work: (context: TenantContext) => T | Promise<T>, mode?: ContextMode): Promise<T>
-  /** For frameworks that run their own chain: the context now, and the function that releases it. */
-  open(identity: IdentityRecord, mode?: ContextMode): Bound
+  /**
+   * For frameworks that run their own chain: the context now, and the function that releases it.
+   * @param onRelease  called once, when it is released
+   */
+  open(identity: IdentityRecord, mode?: ContextMode, onRelease?: () => void): Bound
 }
 
 /** A context in the hands of who opened it. */

@@ -42,6 +42,8 @@ export function admit<Properties extends object, T>(
 const PROPERTIES = Symbol('partywall.properties')
 type Holder = object & { readonly [PROPERTIES]?: object }
 
+/** Properties of which classes have getters on a prototype already. */
+const kindsOn = new WeakMap<object, WeakSet<object>>()
 /** Which names a prototype has getters for. */
 const namesOn = new WeakMap<object, Set<string>>()
 
@@ -53,12 +55,40 @@ const namesOn = new WeakMap<object, Set<string>>()
  */
 export function attach(target: object, properties: object, owner: object = target): void {
   Object.defineProperty(target, PROPERTIES, { value: properties, enumerable: false, configurable: true })
-  const names = owner === target ? undefined : namesOfPrototype(owner)
-  for (const name of Object.keys(properties)) {
-    if (names?.has(name)) continue
-    names?.add(name)
+  if (owner === target) {
+    for (const name of propertyNames(properties)) Object.defineProperty(owner, name, accessorOf(name))
+    return
+  }
+  const kinds = kindsOn.get(owner) ?? new WeakSet<object>()
+  kindsOn.set(owner, kinds)
+  const kind: object = Object.getPrototypeOf(properties)
+  // Plain objects differ among themselves.
+  if (kind !== Object.prototype && kinds.has(kind)) return
+  kinds.add(kind)
+  const names = namesOfPrototype(owner)
+  for (const name of propertyNames(properties)) {
+    if (names.has(name)) continue
+    names.add(name)
     Object.defineProperty(owner, name, accessorOf(name))
   }
+}
+
+const namesOfClass = new WeakMap<object, readonly string[]>()
+
+/** Fields and getters of an object, also those of its class: what handlers may read. */
+export function propertyNames(properties: object): readonly string[] {
+  const own = Object.keys(properties)
+  const prototype: object | null = Object.getPrototypeOf(properties)
+  if (prototype === null || prototype === Object.prototype) return own
+  const known = namesOfClass.get(prototype) ?? gettersOf(prototype)
+  namesOfClass.set(prototype, known)
+  return [...own, ...known]
+}
+
+function gettersOf(prototype: object | null): readonly string[] {
+  if (prototype === null || prototype === Object.prototype) return []
+  const own = Object.entries(Object.getOwnPropertyDescriptors(prototype)).filter(([, { get }]) => get !== undefined)
+  return [...own.map(([name]) => name), ...gettersOf(Object.getPrototypeOf(prototype))]
 }
 
 function namesOfPrototype(owner: object): Set<string> {

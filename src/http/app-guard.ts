@@ -26,7 +26,8 @@ export function createAppGuard<Properties extends object>(
   const { ensureOpen, onError, onAnswer } = options
   return view => {
     const startedAt = onAnswer === undefined ? 0 : performance.now()
-    const pass = (guarded: Guarded<Properties>): Guarded<Properties> => surround(guarded, view, startedAt, options)
+    const pass = (guarded: Guarded<Properties>): Guarded<Properties> =>
+      new Surrounded(guarded, view, startedAt, options)
     const refuse = (error: unknown): never => {
       const refusal = isPartywallError(error) ? error : new PartywallError('ERR_INTERNAL', { cause: error })
       if (refusal.status >= 500) onError(error, view)
@@ -44,28 +45,47 @@ export function createAppGuard<Properties extends object>(
   }
 }
 
-function surround<Properties extends object>(
-  guarded: Guarded<Properties>,
-  view: RequestView,
-  startedAt: number,
-  { onError, onAnswer }: AppGuardOptions,
-): Guarded<Properties> {
-  let isReleased = false
-  // Written out, since every authenticated request makes one.
-  return {
-    properties: guarded.properties,
-    tenant: guarded.tenant,
-    pageHeaders: guarded.pageHeaders,
-    run: guarded.run,
-    ensureLive: guarded.ensureLive,
-    headers: guarded.headers,
-    report(error) {
-      if (!isPartywallError(error) || error.status >= 500) onError(error, view)
-    },
-    release(status = 0) {
-      guarded.release(status)
-      if (!isReleased) onAnswer?.({ view, status, tenant: guarded.tenant, startedAt })
-      isReleased = true
-    },
+/** The guard's own, and the log told when it ends. */
+class Surrounded<Properties extends object> implements Guarded<Properties> {
+  readonly #guarded: Guarded<Properties>
+  readonly #view: RequestView
+  readonly #startedAt: number
+  readonly #options: AppGuardOptions
+  #isReleased = false
+
+  constructor(guarded: Guarded<Properties>, view: RequestView, startedAt: number, options: AppGuardOptions) {
+    this.#guarded = guarded
+    this.#view = view
+    this.#startedAt = startedAt
+    this.#options = options
+  }
+
+  get properties(): Properties {
+    return this.#guarded.properties
+  }
+  get tenant(): string | undefined {
+    return this.#guarded.tenant
+  }
+  get pageHeaders(): readonly string[] | undefined {
+    return this.#guarded.pageHeaders
+  }
+  run<T>(work: () => T): T {
+    return this.#guarded.run(work)
+  }
+  ensureLive(): void | Promise<void> {
+    return this.#guarded.ensureLive()
+  }
+  headers(): readonly string[] {
+    return this.#guarded.headers()
+  }
+  report(error: unknown): void {
+    if (!isPartywallError(error) || error.status >= 500) this.#options.onError(error, this.#view)
+  }
+  release(status = 0): void {
+    this.#guarded.release(status)
+    if (this.#isReleased) return
+    this.#isReleased = true
+    const { tenant } = this.#guarded
+    this.#options.onAnswer?.({ view: this.#view, status, tenant, startedAt: this.#startedAt })
   }
 }

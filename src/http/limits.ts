@@ -71,14 +71,7 @@ export function limitBinder(binder: Binder, limits: TenantLimits): Binder {
     open(identity, mode) {
       const leave = limits.enter(identity.tenantUid)
       try {
-        const opened = binder.open(identity, mode)
-        return {
-          ...opened,
-          release() {
-            leave()
-            opened.release()
-          },
-        }
+        return binder.open(identity, mode, leave)
       } catch (error) {
         leave()
         throw error

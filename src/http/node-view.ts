@@ -3,6 +3,7 @@
 import type { IncomingMessage } from 'node:http'
 import { PartywallError } from '../core/errors.ts'
 import { DEFAULT_BODY_TIMEOUT_MS, DEFAULT_MAX_BODY_BYTES, readRawBody } from './raw-body.ts'
+import { rawHeader, rawHeaderValues } from './raw-headers.ts'
 import type { RequestView } from './view.ts'
 
 export interface NodeViewOptions {
@@ -36,19 +37,12 @@ class NodeView implements RequestView {
   }
 
   header(name: string): string | undefined {
-    const values = this.headerValues(name)
-    return values.length < 2 ? values[0] : values.join(', ')
+    return rawHeader(this.#request, name)
   }
 
+  // Not `request.headers`: it drops repeated `authorization` silently, and two tokens must be seen to be refused.
   headerValues(name: string): readonly string[] {
-    // Not `request.headers`: it drops repeated `authorization` silently, and two tokens must be seen to be refused.
-    const raw = this.#request.rawHeaders
-    const values: string[] = []
-    for (let index = 0; index < raw.length; index += 2) {
-      const candidate = raw[index]
-      if (candidate?.length === name.length && candidate.toLowerCase() === name) values.push(raw[index + 1] ?? '')
-    }
-    return values
+    return rawHeaderValues(this.#request, name)
   }
 
   async body(maxBytes: number = DEFAULT_MAX_BODY_BYTES): Promise<Buffer> {

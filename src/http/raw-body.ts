@@ -6,6 +6,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { PartywallError } from '../core/errors.ts'
+import { rawHeader, rawHeaderValues } from './raw-headers.ts'
 
 export const DEFAULT_MAX_BODY_BYTES = 1024 * 1024
 /** For the whole body. */
@@ -21,10 +22,11 @@ export interface RawBodyOptions {
 
 /** True when the request announces a body. */
 export const announcesBody = (request: IncomingMessage): boolean =>
-  request.headers['transfer-encoding'] !== undefined || declaredLength(request) > 0
+  rawHeader(request, 'transfer-encoding') !== undefined || declaredLength(request) > 0
 
 /** Content-Length, or 0 where there is none. The server's parser has refused anything but digits. */
-export const declaredLength = (request: IncomingMessage): number => Number(request.headers['content-length'] ?? 0)
+export const declaredLength = (request: IncomingMessage): number =>
+  Number(rawHeaderValues(request, 'content-length')[0] ?? 0)
 
 /**
  * @throws ERR_BODY_TOO_LARGE before reading where the length is announced, else as soon as the limit is passed;

@@ -16,11 +16,23 @@ interface NodeHeaders {
   appendHeader(name: string, value: string): unknown
 }
 
-export const headersOfNode = (response: NodeHeaders): HeaderTarget => ({
-  get: name => response.getHeader(name)?.toString(),
-  set: (name, value) => void response.setHeader(name, value),
-  append: (name, value) => void response.appendHeader(name, value),
-})
+export const headersOfNode = (response: NodeHeaders): HeaderTarget => new HeadersOfNode(response)
+
+class HeadersOfNode implements HeaderTarget {
+  readonly #response: NodeHeaders
+  constructor(response: NodeHeaders) {
+    this.#response = response
+  }
+  get(name: string): string | undefined {
+    return this.#response.getHeader(name)?.toString()
+  }
+  set(name: string, value: string): void {
+    this.#response.setHeader(name, value)
+  }
+  append(name: string, value: string): void {
+    this.#response.appendHeader(name, value)
+  }
+}
 
 export const headersOfFetch = (headers: Headers): HeaderTarget => ({
   get: name => headers.get(name) ?? undefined,

@@ -15,6 +15,7 @@ import type { Duplex } from 'node:stream'
 import { PartywallError } from '../core/errors.ts'
 import { errorAnswer } from './answers.ts'
 import { createNodeHandler, type NodeHandlerOptions } from './node-handler.ts'
+import { rawHeader } from './raw-headers.ts'
 import type { Mountable } from './view.ts'
 
 const HEADERS_TIMEOUT_MS = 15_000
@@ -146,7 +147,7 @@ function trackRequests(server: Server, handler: RequestListener): Running {
  * Node announces a request before its parser stumbles over an unknown transfer coding, lets known ones pass, and still speaks HTTP/0.9.
  */
 function hasOrdinaryFraming(request: IncomingMessage): boolean {
-  const transfer = request.headers['transfer-encoding']
+  const transfer = rawHeader(request, 'transfer-encoding')
   return request.httpVersionMajor === 1 && (transfer === undefined || transfer.trim().toLowerCase() === 'chunked')
 }
 

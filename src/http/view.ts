@@ -54,7 +54,7 @@ export interface Guarded<Properties extends object = Readonly<Record<string, unk
   /** For the framework's context: tenant, authentication, tenantStore, tenantClient, roomClient, tenantWebhooks ... */
   readonly properties: Properties
   /** Id of the proved tenant, for the request log alone. */
-  readonly tenant?: string
+  readonly tenant?: string | undefined
   /** Runs work inside the tenant's context: the handler chain, and what events and streams call of it later. */
   run<T>(work: () => T): T
   /** Called when the handlers have run: an installation that ended meanwhile gets no answer. @throws ERR_TENANT_REVOKED */
@@ -62,7 +62,7 @@ export interface Guarded<Properties extends object = Readonly<Record<string, unk
   /** Response headers this request needs, asked for after the handler ran: a refreshed token. */
   headers(): readonly string[]
   /** Response headers a page should have unless the app says otherwise; set before the handlers run, where they are missing. */
-  readonly pageHeaders?: readonly string[]
+  readonly pageHeaders?: readonly string[] | undefined
   /** Tells the app's log of an error of the handlers, where no framework does. */
   report?(error: unknown): void
   /**

@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { headerOf } from '../core/header-list.ts'
 import { announcesBody, declaredLength } from './raw-body.ts'
+import { rawHeader } from './raw-headers.ts'
 import type { Answer } from './view.ts'
 
 /** Up to here an unread body is simply read and dropped by Node, and the connection lives on. */
@@ -27,7 +28,7 @@ export function writeAnswer(request: IncomingMessage, response: ServerResponse, 
 export const hasLargeUnreadBody = (request: IncomingMessage): boolean =>
   !request.complete &&
   announcesBody(request) &&
-  (request.headers['transfer-encoding'] !== undefined || declaredLength(request) > CHEAP_BODY_BYTES)
+  (rawHeader(request, 'transfer-encoding') !== undefined || declaredLength(request) > CHEAP_BODY_BYTES)
 
 const hasBody = (request: IncomingMessage, answer: Answer): boolean =>
   request.method !== 'HEAD' && answer.status !== 204 && answer.status !== 304

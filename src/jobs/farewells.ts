@@ -121,13 +121,13 @@ async function keep(identity: IdentityRecord, { table, logger }: FarewellDeps): 
 async function bury(identity: IdentityRecord, handler: string, error: unknown, deps: FarewellDeps): Promise<void> {
   const { binder, inbox, logger } = deps
   logger.error('farewell-failed', { tenant: identity.externalId, handler, error })
-  const { context, release } = binder.open(identity, 'read-only')
+  const bound = binder.open(identity, 'read-only')
   try {
-    await inbox.bury(context, { handler, payload: 'null', error })
+    await inbox.bury(bound.context, { handler, payload: 'null', error })
   } catch (cause) {
     // The change stands whether or not its dead letter could be written.
     logger.error('farewell-not-buried', { tenant: identity.externalId, handler, error: cause })
   } finally {
-    release()
+    bound.release()
   }
 }

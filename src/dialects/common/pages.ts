@@ -23,7 +23,6 @@ export interface RequestFacts {
 export interface Admitted<P extends object> extends Guarded<P> {
   readonly tenant: string
   readonly pageHeaders: readonly string[]
-  readonly signal: () => AbortSignal
 }
 
 interface AdmittedParts<P extends object> {
@@ -34,48 +33,85 @@ interface AdmittedParts<P extends object> {
 }
 
 /** @param bound  released by whoever gets the result */
-export function admit<P extends object>(bound: Bound, parts: AdmittedParts<P>): Admitted<P> {
-  const { context, release } = bound
-  const { properties, pageHeaders, tokenHeader } = parts
-  return {
-    properties,
-    tenant: context.identity.externalId,
-    pageHeaders,
-    run: work => runInContext(context, work),
-    ensureLive: () => context.ensureLive(),
-    headers: () => {
-      const token = Authentication.mintedOf(properties.authentication)
-      return token === undefined ? [] : [tokenHeader, token]
-    },
-    release,
-    signal: () => context.signal,
+export const admit = <P extends object>(bound: Bound, parts: AdmittedParts<P>): Admitted<P> =>
+  new AdmittedRequest(bound, parts)
+
+const NO_HEADERS: readonly string[] = Object.freeze([])
+
+class AdmittedRequest<P extends object> implements Admitted<P> {
+  readonly properties: P & { readonly authentication: Authentication }
+  readonly pageHeaders: readonly string[]
+  readonly tenant: string
+  readonly #tokenHeader: string
+  readonly #bound: Bound
+
+  constructor(bound: Bound, { properties, pageHeaders, tokenHeader }: AdmittedParts<P>) {
+    this.properties = properties
+    this.pageHeaders = pageHeaders
+    this.tenant = bound.context.identity.externalId
+    this.#tokenHeader = tokenHeader
+    this.#bound = bound
+  }
+
+  run<T>(work: () => T): T {
+    return runInContext(this.#bound.context, work)
+  }
+  ensureLive(): void | Promise<void> {
+    return this.#bound.context.ensureLive()
+  }
+  headers(): readonly string[] {
+    const token = Authentication.mintedOf(this.properties.authentication)
+    return token === undefined ? NO_HEADERS : [this.#tokenHeader, token]
+  }
+  release(): void {
+    this.#bound.release()
   }
 }
 
-/** What runs for a request: makes the handler's context of the tenant's properties and calls it. */
-export type RunPage<P extends object> = (properties: P, request: RoutedRequest, signal: () => AbortSignal) => unknown
-
 /**
- * Runs the handler as the proved tenant and answers what it returned.
+ * Runs the handler as the proved tenant and answers what it returned; at once where nothing has to be waited for, since each
+ * promise of a request costs as much as a check of its token.
  * @param complete  adds to the answer of a handler that came to its end
  */
-export async function serveTenant<P extends object>(
+export function serveTenant<P extends object>(
   request: RoutedRequest,
   proved: Admitted<P> | Promise<Admitted<P>>,
-  page: RunPage<P>,
+  page: (properties: P) => unknown,
   logger: Logger,
   complete: (answer: Answer, admitted: Admitted<P>) => Answer = answer => answer,
-): Promise<Answer> {
-  const admitted = proved instanceof Promise ? await proved : proved
-  const { properties, signal } = admitted
-  try {
-    checkQuery(request)
-    const answer = answerOf(await admitted.run(() => runHandler(() => page(properties, request, signal), logger)))
-    const check = admitted.ensureLive()
-    if (check !== undefined) await check
-    return { ...complete(answer, admitted), tenant: admitted.tenant }
-  } finally {
-    admitted.release()
+): Answer | Promise<Answer> {
+  return proved instanceof Promise ? proved.then(serve) : serve(proved)
+
+  function serve(admitted: Admitted<P>): Answer | Promise<Answer> {
+    let pending: Promise<Answer> | undefined
+    try {
+      checkQuery(request)
+      const result = admitted.run(() => page(admitted.properties))
+      const check = isThenable(result) ? undefined : admitted.ensureLive()
+      if (!isThenable(result) && check === undefined) return finish(admitted, result)
+      pending = settle(admitted, result).finally(() => admitted.release())
+      return pending
+    } catch (error) {
+      throw refusalOf(error, logger)
+    } finally {
+      if (pending === undefined) admitted.release()
+    }
+  }
+
+  /** What starts its work when it is waited for does so inside the context. */
+  async function settle(admitted: Admitted<P>, result: unknown): Promise<Answer> {
+    try {
+      const value = await admitted.run(async () => result)
+      const check = admitted.ensureLive()
+      if (check !== undefined) await check
+      return finish(admitted, value)
+    } catch (error) {
+      throw refusalOf(error, logger)
+    }
+  }
+
+  function finish(admitted: Admitted<P>, result: unknown): Answer {
+    return { ...complete(answerOf(result), admitted), tenant: admitted.tenant }
   }
 }
 
@@ -87,7 +123,11 @@ export async function servePublic(
 ): Promise<Answer> {
   checkQuery(request)
   const { view, query, params } = request
-  return answerOf(await runHandler(() => handler({ view, query: new URLSearchParams(query), params }), logger))
+  try {
+    return answerOf(await handler({ view, query: new URLSearchParams(query), params }))
+  } catch (error) {
+    throw refusalOf(error, logger)
+  }
 }
 
 /** A page, with the headers pages have: a session token where the handler asked for one, and who may show it in a frame. */
@@ -110,15 +150,15 @@ function checkQuery({ query }: RoutedRequest): void {
   if (percentDecode(query) === undefined) throw new PartywallError('ERR_REQUEST_TARGET')
 }
 
-async function runHandler(handler: () => unknown, logger: Logger): Promise<unknown> {
-  try {
-    return await handler()
-  } catch (error) {
-    if (isPartywallError(error)) throw error
-    logger.error('page-failed', { error })
-    throw new PartywallError('ERR_HANDLER_FAILED', { cause: error })
-  }
+/** What a handler threw, as an error of ours. */
+function refusalOf(error: unknown, logger: Logger): PartywallError {
+  if (isPartywallError(error)) return error
+  logger.error('page-failed', { error })
+  return new PartywallError('ERR_HANDLER_FAILED', { cause: error })
 }
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 
 function answerOf(result: unknown): Answer {
   if (result === undefined) return NO_CONTENT

@@ -6,6 +6,7 @@
 
 import type { TenantContext } from '../../core/context.ts'
 import type { TenantStore } from '../../core/store.ts'
+import type { RequestView, RoutedRequest } from '../../http/view.ts'
 import type { Authentication, AuthenticationContext } from '../common/authentication.ts'
 import type { RequestFacts } from '../common/pages.ts'
 import type { LifecycleDeps } from './lifecycle.ts'
@@ -49,63 +50,115 @@ export interface ConnectInstalledContext extends ConnectLifecycleContext {
   readonly installation: { readonly kind: 'install' | 'update' }
 }
 
-export function createServices(context: TenantContext, deps: LifecycleDeps): ConnectTenantServices {
-  let store: TenantStore | undefined
-  let client: TenantClient | undefined
-  let webhooks: TenantWebhooks | undefined
-  let personalData: PersonalData | undefined
-  const services: ConnectTenantServices = {
-    tenant: tenantOf(context.identity),
-    get tenantStore() {
-      store ??= deps.storeOf(context, 'store')
-      return store
-    },
-    get tenantClient() {
-      client ??= createTenantClient(context, deps)
-      return client
-    },
-    get tenantWebhooks() {
-      webhooks ??= createTenantWebhooks(context, services.tenantClient, deps)
-      return webhooks
-    },
-    get personalData() {
-      personalData ??= createPersonalData(context, deps)
-      return personalData
-    },
+/** Getters of a class, and not closures of each object: every request and delivery makes one of these. */
+class TenantServices implements ConnectTenantServices {
+  readonly tenant: ConnectTenant
+  readonly #context: TenantContext
+  readonly #deps: LifecycleDeps
+  #store: TenantStore | undefined
+  #client: TenantClient | undefined
+  #webhooks: TenantWebhooks | undefined
+  #personalData: PersonalData | undefined
+
+  constructor(context: TenantContext, deps: LifecycleDeps) {
+    this.tenant = tenantOf(context.identity)
+    this.#context = context
+    this.#deps = deps
   }
-  return services
+
+  get tenantStore(): TenantStore {
+    this.#store ??= this.#deps.storeOf(this.#context, 'store')
+    return this.#store
+  }
+  get tenantClient(): TenantClient {
+    this.#client ??= createTenantClient(this.#context, this.#deps)
+    return this.#client
+  }
+  get tenantWebhooks(): TenantWebhooks {
+    this.#webhooks ??= createTenantWebhooks(this.#context, this.tenantClient, this.#deps)
+    return this.#webhooks
+  }
+  get personalData(): PersonalData {
+    this.#personalData ??= createPersonalData(this.#context, this.#deps)
+    return this.#personalData
+  }
 }
 
-/** Written out, since every authenticated request makes one. */
-export function createRequestServices(
-  services: ConnectTenantServices,
-  authentication: Authentication,
-  license: () => License | undefined,
-  { settings }: Pick<LifecycleDeps, 'settings'>,
-): ConnectRequestServices {
-  let locals: ConnectLocals | undefined
-  return {
-    tenant: services.tenant,
-    authentication,
-    context: authentication.context,
-    get locals() {
-      locals ??= new ConnectLocals(services.tenant, authentication, license(), settings)
-      return locals
-    },
-    get tenantStore() {
-      return services.tenantStore
-    },
-    get tenantClient() {
-      return services.tenantClient
-    },
-    get tenantWebhooks() {
-      return services.tenantWebhooks
-    },
-    get personalData() {
-      return services.personalData
-    },
-    authorizeJira: needed => createPermissions(services.tenantClient.exchange, authentication).authorizeJira(needed),
-    authorizeConfluence: needed =>
-      createPermissions(services.tenantClient.exchange, authentication).authorizeConfluence(needed),
+/** What a proved request is made of. */
+export interface ProvedRequest {
+  readonly context: TenantContext
+  readonly authentication: Authentication
+  readonly license: () => License | undefined
+}
+
+class RequestServices extends TenantServices implements ConnectRequestServices {
+  readonly authentication: Authentication
+  readonly #license: () => License | undefined
+  readonly #settings: LifecycleDeps['settings']
+  #locals: ConnectLocals | undefined
+
+  constructor({ context, authentication, license }: ProvedRequest, deps: LifecycleDeps) {
+    super(context, deps)
+    this.authentication = authentication
+    this.#license = license
+    this.#settings = deps.settings
+  }
+
+  get context(): AuthenticationContext {
+    return this.authentication.context
+  }
+  get locals(): ConnectLocals {
+    this.#locals ??= new ConnectLocals(this.tenant, this.authentication, this.#license(), this.#settings)
+    return this.#locals
+  }
+  // Getters, so that handlers may take them off the context.
+  get authorizeJira(): Permissions['authorizeJira'] {
+    return this.#permissions.authorizeJira
+  }
+  get authorizeConfluence(): Permissions['authorizeConfluence'] {
+    return this.#permissions.authorizeConfluence
+  }
+  get #permissions(): Permissions {
+    return createPermissions(this.tenantClient.exchange, this.authentication)
   }
 }
+
+class PageContext extends RequestServices implements ConnectPageContext {
+  readonly #request: RoutedRequest
+  readonly #bound: TenantContext
+  #query: URLSearchParams | undefined
+
+  constructor(proved: ProvedRequest, request: RoutedRequest, deps: LifecycleDeps) {
+    super(proved, deps)
+    this.#request = request
+    this.#bound = proved.context
+  }
+
+  get view(): RequestView {
+    return this.#request.view
+  }
+  get query(): URLSearchParams {
+    this.#query ??= new URLSearchParams(this.#request.query)
+    return this.#query
+  }
+  get params(): Readonly<Record<string, string>> {
+    return this.#request.params
+  }
+  get signal(): AbortSignal {
+    return this.#bound.signal
+  }
+}
+
+export const createServices = (context: TenantContext, deps: LifecycleDeps): ConnectTenantServices =>
+  new TenantServices(context, deps)
+
+/** For routes of a framework. */
+export const createRequestServices = (proved: ProvedRequest, deps: LifecycleDeps): ConnectRequestServices =>
+  new RequestServices(proved, deps)
+
+/** For a page of the app's own. */
+export const createPageContext = (
+  proved: ProvedRequest,
+  request: RoutedRequest,
+  deps: LifecycleDeps,
+): ConnectPageContext => new PageContext(proved, request, deps)

@@ -6,22 +6,14 @@
 import type { Answer, RequestView, Route, RoutedRequest } from '../../http/view.ts'
 import { queryOf } from '../../wire/target.ts'
 import { createAuthentication } from '../common/authentication.ts'
-import { extend } from '../common/extend.ts'
-import {
-  type Admitted,
-  admit,
-  type RequestFacts,
-  type RunPage,
-  servePublic,
-  serveTenant,
-  withPageHeaders,
-} from '../common/pages.ts'
+import { type Admitted, admit, type RequestFacts, servePublic, serveTenant, withPageHeaders } from '../common/pages.ts'
 import type { Principal } from '../common/principal.ts'
 import {
   type ConnectPageContext,
   type ConnectRequestServices,
+  createPageContext,
   createRequestServices,
-  createServices,
+  type ProvedRequest,
 } from './handler-context.ts'
 import type { LifecycleDeps } from './lifecycle.ts'
 import type { License } from './locals.ts'
@@ -38,18 +30,27 @@ export interface PageOptions {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 }
 
-type ConnectAdmitted = Admitted<ConnectRequestServices>
+/** What a proved request is given: the services of a framework's route, or the whole context of a page. */
+type Provide<P> = (proved: ProvedRequest) => P
 
 /** Proves the tenant of a request and binds it; without waiting where the registry's cache may answer. */
-export function guardRequest(
+export const guardRequest = (
   view: RequestView,
   policy: TokenPolicy,
   deps: LifecycleDeps,
-): ConnectAdmitted | Promise<ConnectAdmitted> {
+): Admitted<ConnectRequestServices> | Promise<Admitted<ConnectRequestServices>> =>
+  proveAndBind(view, policy, deps, proved => createRequestServices(proved, deps))
+
+function proveAndBind<P extends ConnectRequestServices>(
+  view: RequestView,
+  policy: TokenPolicy,
+  deps: LifecycleDeps,
+  provide: Provide<P>,
+): Admitted<P> | Promise<Admitted<P>> {
   const principal = authenticate(view, deps, policy)
   return principal instanceof Promise
-    ? principal.then(known => bind(known, view, policy, deps))
-    : bind(principal, view, policy, deps)
+    ? principal.then(known => bind(known, view, policy, deps, provide))
+    : bind(principal, view, policy, deps, provide)
 }
 
 export function pageRoute(
@@ -59,16 +60,18 @@ export function pageRoute(
   { method = 'GET' }: PageOptions,
   deps: LifecycleDeps,
 ): Route {
-  const handle = (request: RoutedRequest) =>
-    serveTenant(request, guardRequest(request.view, policy, deps), runPage(handler), deps.logger, withPageHeaders)
+  const handle = (request: RoutedRequest) => {
+    const provide = (proved: ProvedRequest) => createPageContext(proved, request, deps)
+    return serveTenant(
+      request,
+      proveAndBind(request.view, policy, deps, provide),
+      handler,
+      deps.logger,
+      withPageHeaders,
+    )
+  }
   return { method, path, handle }
 }
-
-/** The handler, called with its own context. */
-const runPage =
-  (handler: PageHandler): RunPage<ConnectRequestServices> =>
-  (services, { view, query, params }, signal) =>
-    handler(extend(services, { view, query: new URLSearchParams(query), params, signal: signal() }))
 
 export function staticRoute(path: string, handler: StaticPageHandler, deps: LifecycleDeps): Route {
   const headers = cacheableHeaders(deps.settings)
@@ -79,16 +82,18 @@ export function staticRoute(path: string, handler: StaticPageHandler, deps: Life
   return { method: 'GET', path, isPublic: true, handle }
 }
 
-function bind(principal: Principal, view: RequestView, policy: TokenPolicy, deps: LifecycleDeps): ConnectAdmitted {
+function bind<P extends ConnectRequestServices>(
+  principal: Principal,
+  view: RequestView,
+  policy: TokenPolicy,
+  deps: LifecycleDeps,
+  provide: Provide<P>,
+): Admitted<P> {
   const bound = deps.binder.open(principal.identity)
   const authentication = createAuthentication(principal, { ...principal.context }, deps.settings, deps.clock)
-  const services = createServices(bound.context, deps)
   const license = () => licenseOf(principal, policy === 'request' ? queryOf(view.target) : '')
-  return admit(bound, {
-    properties: createRequestServices(services, authentication, license, deps),
-    pageHeaders: pageHeaders(services.tenant, deps.settings),
-    tokenHeader: 'X-acpt',
-  })
+  const properties = provide({ context: bound.context, authentication, license })
+  return admit(bound, { properties, pageHeaders: pageHeaders(properties.tenant, deps.settings), tokenHeader: 'X-acpt' })
 }
 
 /** @param signedQuery  covered by the token's query hash; nothing else of an address counts */

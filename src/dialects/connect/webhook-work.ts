@@ -54,11 +54,18 @@ export async function runWebhook(work: Work, context: TenantContext, deps: Webho
     })
   }
   const facts = { event, body, params, userId: userId ?? undefined, flow: flow ?? undefined }
-  const delivery = { ...facts, deliveryId: work.id, attempt: work.attempt, signal: context.signal }
+  const delivery = { ...facts, deliveryId: work.id, attempt: work.attempt }
   const results = await Promise.allSettled(
-    handlers.map(async handler =>
-      handler(extend(createServices(context, deps), { ...delivery, query: new URLSearchParams(query) })),
-    ),
+    handlers.map(async handler => {
+      const own = {
+        ...delivery,
+        query: new URLSearchParams(query),
+        get signal() {
+          return context.signal
+        },
+      }
+      return handler(extend(createServices(context, deps), own))
+    }),
   )
   const [first, ...more] = results.filter(result => result.status === 'rejected')
   for (const { reason } of more) {

@@ -11,7 +11,7 @@ import { serveTenant } from '../common/pages.ts'
 import { type GlanceInput, glanceContent } from './glance-content.ts'
 import type { HipchatPageContext } from './handler-context.ts'
 import type { LifecycleDeps } from './lifecycle.ts'
-import { guardRequest, runPage } from './pages.ts'
+import { guardPage } from './pages.ts'
 
 export type GlanceHandler = (context: HipchatPageContext) => GlanceInput | Promise<GlanceInput>
 
@@ -33,10 +33,10 @@ export const glanceRoutes = (path: string, handler: GlanceHandler, deps: Lifecyc
   { method: 'OPTIONS', path, headers: ANY_ORIGIN, handle: () => PREFLIGHT },
 ]
 
-const serveGlance = (request: RoutedRequest, handler: GlanceHandler, deps: LifecycleDeps): Promise<Answer> =>
+const serveGlance = (request: RoutedRequest, handler: GlanceHandler, deps: LifecycleDeps): Answer | Promise<Answer> =>
   serveTenant(
     request,
-    guardRequest(request.view, deps),
-    runPage(async context => jsonAnswer(glanceContent(await handler(context)))),
+    guardPage(request, deps),
+    async context => jsonAnswer(glanceContent(await handler(context))),
     deps.logger,
   )

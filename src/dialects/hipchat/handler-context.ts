@@ -7,7 +7,7 @@
 import type { TenantContext } from '../../core/context.ts'
 import type { Work } from '../../core/ports.ts'
 import type { TenantStore } from '../../core/store.ts'
-import type { RoutedRequest } from '../../http/view.ts'
+import type { RequestView, RoutedRequest } from '../../http/view.ts'
 import type { Authentication } from '../common/authentication.ts'
 import type { RequestFacts } from '../common/pages.ts'
 import type { InstallationFacts } from './announcement.ts'
@@ -64,100 +64,108 @@ export interface HipchatWebhookContext extends Omit<TenantServices, 'roomClient'
   readonly signal: AbortSignal
 }
 
-export function createServices(context: TenantContext, room: RoomRef | undefined, deps: LifecycleDeps): TenantServices {
-  const tenant = tenantOf(context.identity)
-  const boundRoom = room ?? tenant.room
-  let store: TenantStore | undefined
-  let client: TenantClient | undefined
-  let roomClient: RoomClient | undefined
-  let webhooks: TenantWebhooks | undefined
-  const services: TenantServices = {
-    tenant,
-    get tenantStore() {
-      store ??= deps.storeOf(context, 'store')
-      return store
-    },
-    get tenantClient() {
-      client ??= createTenantClient(context, deps)
-      return client
-    },
-    get roomClient() {
-      if (boundRoom !== undefined) roomClient ??= services.tenantClient.forRoom(boundRoom)
-      return roomClient
-    },
-    get tenantWebhooks() {
-      webhooks ??= createTenantWebhooks(context, services.tenantClient, deps)
-      return webhooks
-    },
-  }
-  return services
-}
+/** Getters of a class, and not closures of each object: every request and delivery makes one of these. */
+class Services implements TenantServices {
+  readonly tenant: HipchatTenant
+  readonly #context: TenantContext
+  readonly #room: RoomRef | undefined
+  readonly #deps: LifecycleDeps
+  #store: TenantStore | undefined
+  #client: TenantClient | undefined
+  #roomClient: RoomClient | undefined
+  #webhooks: TenantWebhooks | undefined
 
-/** Written out, since every authenticated request makes one: `extend` costs ten times as much. */
-export function createRequestServices(
-  services: TenantServices,
-  authentication: Authentication,
-  settings: AddonSettings,
-): HipchatRequestServices {
-  let locals: Locals | undefined
-  return {
-    tenant: services.tenant,
-    authentication,
-    get locals() {
-      locals ??= new Locals(services.tenant, authentication, settings)
-      return locals
-    },
-    get tenantStore() {
-      return services.tenantStore
-    },
-    get tenantClient() {
-      return services.tenantClient
-    },
-    get roomClient() {
-      return services.roomClient
-    },
-    get tenantWebhooks() {
-      return services.tenantWebhooks
-    },
+  constructor(context: TenantContext, room: RoomRef | undefined, deps: LifecycleDeps) {
+    this.tenant = tenantOf(context.identity)
+    this.#context = context
+    this.#room = room ?? this.tenant.room
+    this.#deps = deps
+  }
+
+  get tenantStore(): TenantStore {
+    this.#store ??= this.#deps.storeOf(this.#context, 'store')
+    return this.#store
+  }
+  get tenantClient(): TenantClient {
+    this.#client ??= createTenantClient(this.#context, this.#deps)
+    return this.#client
+  }
+  get roomClient(): RoomClient | undefined {
+    if (this.#room !== undefined) this.#roomClient ??= this.tenantClient.forRoom(this.#room)
+    return this.#roomClient
+  }
+  get tenantWebhooks(): TenantWebhooks {
+    this.#webhooks ??= createTenantWebhooks(this.#context, this.tenantClient, this.#deps)
+    return this.#webhooks
   }
 }
 
-/** Written out for the same reason; the signal and the query are made when somebody asks. */
-export function createPageContext(
-  services: HipchatRequestServices,
-  { view, query: text, params }: RoutedRequest,
-  signal: () => AbortSignal,
-): HipchatPageContext {
-  let query: URLSearchParams | undefined
-  return {
-    tenant: services.tenant,
-    authentication: services.authentication,
-    get locals() {
-      return services.locals
-    },
-    get tenantStore() {
-      return services.tenantStore
-    },
-    get tenantClient() {
-      return services.tenantClient
-    },
-    get roomClient() {
-      return services.roomClient
-    },
-    get tenantWebhooks() {
-      return services.tenantWebhooks
-    },
-    view,
-    get query() {
-      query ??= new URLSearchParams(text)
-      return query
-    },
-    params,
-    get signal() {
-      return signal()
-    },
+/** What a proved request is made of. */
+export interface ProvedRequest {
+  readonly context: TenantContext
+  readonly room: RoomRef | undefined
+  readonly authentication: Authentication
+}
+
+class RequestServices extends Services implements HipchatRequestServices {
+  readonly authentication: Authentication
+  readonly #settings: AddonSettings
+  #locals: Locals | undefined
+
+  constructor({ context, room, authentication }: ProvedRequest, deps: LifecycleDeps) {
+    super(context, room, deps)
+    this.authentication = authentication
+    this.#settings = deps.settings
+  }
+
+  get locals(): Locals {
+    this.#locals ??= new Locals(this.tenant, this.authentication, this.#settings)
+    return this.#locals
   }
 }
+
+class PageContext extends RequestServices implements HipchatPageContext {
+  readonly #request: RoutedRequest
+  readonly #bound: TenantContext
+  #query: URLSearchParams | undefined
+
+  constructor(proved: ProvedRequest, request: RoutedRequest, deps: LifecycleDeps) {
+    super(proved, deps)
+    this.#request = request
+    this.#bound = proved.context
+  }
+
+  get view(): RequestView {
+    return this.#request.view
+  }
+  get query(): URLSearchParams {
+    this.#query ??= new URLSearchParams(this.#request.query)
+    return this.#query
+  }
+  get params(): Readonly<Record<string, string>> {
+    return this.#request.params
+  }
+  get signal(): AbortSignal {
+    return this.#bound.signal
+  }
+}
+
+export const createServices = (
+  context: TenantContext,
+  room: RoomRef | undefined,
+  deps: LifecycleDeps,
+): TenantServices => new Services(context, room, deps)
+
+/** For routes of a framework. */
+export const createRequestServices = (proved: ProvedRequest, deps: LifecycleDeps): HipchatRequestServices =>
+  new RequestServices(proved, deps)
+
+/** For a page of the add-on's own. */
+export const createPageContext = (
+  proved: ProvedRequest,
+  request: RoutedRequest,
+  deps: LifecycleDeps,
+): HipchatPageContext => new PageContext(proved, request, deps)
 
 export function createWebhookContext(
   bound: { readonly context: TenantContext; readonly work: Work },

@@ -5,22 +5,14 @@
 
 import type { RequestView, Route, RoutedRequest } from '../../http/view.ts'
 import { type AuthenticationContext, createAuthentication } from '../common/authentication.ts'
-import {
-  type Admitted,
-  admit,
-  type RequestFacts,
-  type RunPage,
-  servePublic,
-  serveTenant,
-  withPageHeaders,
-} from '../common/pages.ts'
+import { type Admitted, admit, type RequestFacts, servePublic, serveTenant, withPageHeaders } from '../common/pages.ts'
 import { framingHeaders } from './framing.ts'
 import {
   createPageContext,
   createRequestServices,
-  createServices,
   type HipchatPageContext,
   type HipchatRequestServices,
+  type ProvedRequest,
 } from './handler-context.ts'
 import type { LifecycleDeps } from './lifecycle.ts'
 import { authenticate, type Principal } from './principal.ts'
@@ -36,13 +28,22 @@ export interface PageOptions {
   readonly public?: boolean
 }
 
-type HipchatAdmitted = Admitted<HipchatRequestServices>
+/** What a proved request is given: the services of a framework's route, or the whole context of a page. */
+type Provide<P> = (proved: ProvedRequest) => P
 
 /** Proves the tenant of a request and binds it; without waiting where the registry's cache may answer. */
-export function guardRequest(view: RequestView, deps: LifecycleDeps): HipchatAdmitted | Promise<HipchatAdmitted> {
-  const principal = authenticate(view, deps)
-  return principal instanceof Promise ? principal.then(known => bind(known, deps)) : bind(principal, deps)
-}
+export const guardRequest = (
+  view: RequestView,
+  deps: LifecycleDeps,
+): Admitted<HipchatRequestServices> | Promise<Admitted<HipchatRequestServices>> =>
+  proveAndBind(view, deps, proved => createRequestServices(proved, deps))
+
+/** The same for a page of the add-on's own. */
+export const guardPage = (
+  request: RoutedRequest,
+  deps: LifecycleDeps,
+): Admitted<HipchatPageContext> | Promise<Admitted<HipchatPageContext>> =>
+  proveAndBind(request.view, deps, proved => createPageContext(proved, request, deps))
 
 export function pageRoute(
   path: string,
@@ -53,26 +54,32 @@ export function pageRoute(
   const handle = (request: RoutedRequest) =>
     isOpen
       ? servePublic(request, handler as PublicPageHandler, deps.logger)
-      : serveTenant(request, guardRequest(request.view, deps), runPage(handler), deps.logger, withPageHeaders)
+      : serveTenant(request, guardPage(request, deps), handler as PageHandler, deps.logger, withPageHeaders)
   return { method, path, handle }
 }
 
-/** The handler, called with its own context. */
-export const runPage =
-  <R>(handler: (context: HipchatPageContext) => R): RunPage<HipchatRequestServices> =>
-  (services, request, signal) =>
-    handler(createPageContext(services, request, signal))
+function proveAndBind<P extends HipchatRequestServices>(
+  view: RequestView,
+  deps: LifecycleDeps,
+  provide: Provide<P>,
+): Admitted<P> | Promise<Admitted<P>> {
+  const principal = authenticate(view, deps)
+  return principal instanceof Promise
+    ? principal.then(known => bind(known, deps, provide))
+    : bind(principal, deps, provide)
+}
 
-function bind(principal: Principal, deps: LifecycleDeps): HipchatAdmitted {
+function bind<P extends HipchatRequestServices>(
+  principal: Principal,
+  deps: LifecycleDeps,
+  provide: Provide<P>,
+): Admitted<P> {
   const bound = deps.binder.open(principal.identity)
   const authentication = createAuthentication(principal, contextOf(principal), deps.settings, deps.clock)
-  const room = authentication.context.room_id
-  const services = createServices(bound.context, typeof room === 'number' ? room : undefined, deps)
-  return admit(bound, {
-    properties: createRequestServices(services, authentication, deps.settings),
-    pageHeaders: framingHeaders(services.tenant),
-    tokenHeader: 'jwt',
-  })
+  const { room_id: room } = authentication.context
+  const proved = { context: bound.context, authentication, room: typeof room === 'number' ? room : undefined }
+  const properties = provide(proved)
+  return admit(bound, { properties, pageHeaders: framingHeaders(properties.tenant), tokenHeader: 'jwt' })
 }
 
 /** With the time zone under one name. */

@@ -263,10 +263,13 @@ test('contexts are let go when work settles, also when it fails', async () => {
     /handler/,
   )
   assert.equal(binder.running, 0)
-  const { context, release } = binder.open(one)
+  let released = 0
+  const bound = binder.open(one, 'full', () => released++)
   assert.equal(binder.running, 1)
   binder.close()
-  release()
-  assert.equal(context.isRevoked, true)
+  bound.release()
+  bound.release()
+  assert.equal(released, 1, 'whoever opened it hears of it once')
+  assert.equal(bound.context.isRevoked, true)
   assert.equal(registry.listeners(), 0)
 })

@@ -70,7 +70,13 @@ test('H 78: a bound context counts until it is released, also when binding fails
   let released = 0
   const inner = {
     run: async (_identity: IdentityRecord, work: () => unknown) => work(),
-    open: () => ({ context: {}, release: () => released++ }),
+    open: (_identity: IdentityRecord, _mode: unknown, onRelease: () => void) => ({
+      context: {},
+      release() {
+        released++
+        onRelease()
+      },
+    }),
   } as unknown as Binder
   const binder = limitBinder(inner, limits)
   const opened = binder.open(identity)

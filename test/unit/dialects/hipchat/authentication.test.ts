@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
+import { propertyNames } from '../../../../src/http/admission.ts'
 import { signHs256 } from '../../../../src/wire/jws.ts'
 import { createWorld, errorCode, view, type World } from './world.ts'
 
@@ -284,7 +285,7 @@ test('B7 authenticator: the guard of adapters binds the tenant and gives the ses
   await world.install('a')
   const guard = world.addon.guard()
   const guarded = await guard(view('GET', '/anything', { headers: { 'x-acpt': world.sign('a') } }))
-  assert.deepEqual(Object.keys(guarded.properties).sort(), [
+  assert.deepEqual([...propertyNames(guarded.properties)].sort(), [
     'authentication',
     'locals',
     'roomClient',

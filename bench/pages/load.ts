@@ -78,11 +78,16 @@ function work(socket: Socket, take: () => Buffer | undefined, times: number[]): 
   })
 }
 
-/** Head and body together; `undefined` while the head is not complete. */
+const LAST_CHUNK = '\r\n0\r\n\r\n'
+
+/** Head and body together; `undefined` while it is not known. Bodies of these pages are short texts without line ends. */
 function lengthOfAnswer(received: string): number | undefined {
   const end = received.indexOf('\r\n\r\n')
   if (end < 0) return undefined
-  const [, length] = /\r\ncontent-length: *(\d+)/i.exec(received.slice(0, end)) ?? []
-  if (length === undefined) throw new Error(`an answer without content-length: ${received.slice(0, end)}`)
-  return end + 4 + Number(length)
+  const head = received.slice(0, end)
+  const [, length] = /\r\ncontent-length: *(\d+)/i.exec(head) ?? []
+  if (length !== undefined) return end + 4 + Number(length)
+  if (!/\r\ntransfer-encoding: *chunked/i.test(head)) throw new Error(`an answer without length: ${head}`)
+  const last = received.indexOf(LAST_CHUNK, end)
+  return last < 0 ? undefined : last + LAST_CHUNK.length
 }

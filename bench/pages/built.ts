@@ -5,7 +5,7 @@
 
 import { execFile } from 'node:child_process'
 import { cp, readFile, symlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import ts from 'typescript'
@@ -16,19 +16,19 @@ const QUICKLY = ['--noCheck', '--declaration', 'false', '--sourceMap', 'false', 
 
 /**
  * Makes a package `partywall` in an empty folder, and puts servers beside it that import it by name.
- * @param servers  TypeScript files next to this one
+ * @param servers  TypeScript files
  * @returns nothing; `server.ts` stands there as `server.js`
  */
-export async function buildInto(folder: string, servers: readonly string[]): Promise<void> {
+export async function buildInto(folder: string, servers: readonly URL[]): Promise<void> {
   const project = ['-p', join(ROOT, 'tsconfig.build.json'), '--outDir', join(folder, 'dist')]
   await promisify(execFile)(process.execPath, [COMPILER, ...project, ...QUICKLY])
   await cp(join(ROOT, 'src/postgres/sql'), join(folder, 'dist/postgres/sql'), { recursive: true })
   await cp(join(ROOT, 'package.json'), join(folder, 'package.json'))
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
   const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023, verbatimModuleSyntax: true }
-  for (const name of servers) {
-    const source = await readFile(new URL(name, import.meta.url), 'utf8')
+  for (const file of servers) {
+    const source = await readFile(file, 'utf8')
     const { outputText } = ts.transpileModule(source, { compilerOptions })
-    await writeFile(join(folder, name.replace(/\.ts$/, '.js')), outputText)
+    await writeFile(join(folder, `${basename(file.pathname, '.ts')}.js`), outputText)
   }
 }
