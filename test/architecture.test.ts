@@ -29,7 +29,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   testing: { values: ['index', 'host', 'core/errors'], types: ['core', 'postgres', 'http'] },
   cli: { values: ['index', 'postgres', 'core'] },
   configuration: { values: ['core', 'http', 'jobs', 'postgres'] },
-  hipchat: { values: ['dialects/hipchat'] },
+  hipchat: { values: ['dialects/hipchat', 'dialects/common'] },
+  connect: { values: ['dialects/connect', 'dialects/common'] },
   'app-types': {
     values: [],
     types: ['adapters', 'core', 'dialects/connect', 'dialects/hipchat', 'http', 'jobs', 'postgres'],

@@ -1,6 +1,7 @@
 // The reference names what the sources have: options, environment variables, defaults, exports.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { OLD_VARIABLES } from '../src/dialects/connect/legacy/old-configuration.ts'
 import { SHORT_FORMS } from '../src/dialects/connect/module-builder.ts'
 import { OLD_DEFAULTS, OLD_STORES } from '../src/dialects/hipchat/legacy/environment.ts'
 import { DEFAULT_FLOOD_SETTINGS } from '../src/http/flood-gate.ts'
@@ -17,7 +18,9 @@ import {
   titlesOf,
 } from './support/documents.ts'
 
-const [ownNames = '', oldNames = ''] = read('docs/reference/configuration.md').split('## Names of the old libraries')
+const [ownNames = '', oldNames = '', connectNames = ''] = read('docs/reference/configuration.md').split(
+  /## Names of (?:the old libraries|atlassian-connect-express)/,
+)
 const configuration = codeRows(ownNames)
 const documented = configuration.map(([name = '']) => codeSpans(name)).flatMap(spansOfRow)
 
@@ -62,6 +65,11 @@ test('the table of the old names has every name with a meaning, and its true def
   for (const [name, value] of Object.entries({ ...OLD_DEFAULTS, ...OLD_STORES })) {
     assert.equal(rows.get(name)?.replaceAll('`', ''), String(value), name)
   }
+})
+
+test('the table of the names of atlassian-connect-express has every variable with a meaning', () => {
+  const variables = codeRows(connectNames).flatMap(([variable = '']) => codeSpans(variable))
+  assert.deepEqual(variables.filter(name => name !== 'AC_OPTS').sort(), Object.values(OLD_VARIABLES).sort())
 })
 
 test('the page of the dialect has every option of a HipChat add-on', () => {

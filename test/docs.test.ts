@@ -47,13 +47,20 @@ test('the add-on of the README stands in the example, word for word', () => {
   assert.ok(read('examples/greeter.ts').includes(indented), 'README.md and examples/greeter.ts differ')
 })
 
-test('the add-on of the porting guide, before and after, stands in the examples, word for word', () => {
-  const guide = read('docs/guide/from-ac-koa-hipchat.md')
-  for (const file of ['manifest.json', 'before.cjs', 'after.ts']) {
-    const name = `examples/porting/${file}`
-    const [, code] = new RegExp(`\\[${name}\\].*?\`\`\`\\w+\\n(.*?)\`\`\``, 's').exec(guide) ?? []
-    assert.equal(code, read(name), name)
-  }
+const PORTS = {
+  'from-ac-koa-hipchat': ['porting/manifest.json', 'porting/before.cjs', 'porting/after.ts'],
+  'from-atlassian-connect-express': ['atlassian-connect.json', 'config.json', 'before.cjs', 'after.ts'].map(
+    file => `porting-ace/${file}`,
+  ),
+}
+test('the apps of the porting guides, before and after, stand in the examples, word for word', () => {
+  for (const [page, files] of Object.entries(PORTS))
+    for (const file of files) {
+      const guide = read(`docs/guide/${page}.md`)
+      const name = `examples/${file}`
+      const [, code] = new RegExp(`\\[${name}\\].*?\`\`\`\\w+\\n(.*?)\`\`\``, 's').exec(guide) ?? []
+      assert.equal(code, read(name), name)
+    }
 })
 
 test('what the README quotes of npm start is what the scenario attempts', () => {

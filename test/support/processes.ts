@@ -17,6 +17,8 @@ export interface ProcessOptions {
   readonly arguments?: readonly string[]
   /** Added to this process's environment; `undefined` removes a variable. */
   readonly environment?: Readonly<Record<string, string | undefined>>
+  /** Where it starts; default: here. */
+  readonly cwd?: string
   /** Its own process group, as a shell in a terminal would make it. */
   readonly ownGroup?: boolean
 }
@@ -44,6 +46,7 @@ export function startProcess(test: Cleanup, file: string | URL, options: Process
   const flags = ['--conditions=partywall-source', '--import', import.meta.resolve('tsx')]
   const child = spawn(process.execPath, [...flags, path, ...(options.arguments ?? [])], {
     env: { ...process.env, NODE_TEST_CONTEXT: undefined, ...options.environment },
+    cwd: options.cwd,
     detached: options.ownGroup ?? false,
     stdio: ['pipe', 'pipe', 'pipe'],
   })

@@ -20,6 +20,11 @@ import {
   type ConnectTenantServices,
   createServices,
 } from './handler-context.ts'
+import {
+  type ImportedInstallation,
+  type ImportInstallationOptions,
+  importInstallation,
+} from './legacy/import-installation.ts'
 import { handleInstalled, handleSwitch, handleUninstalled } from './lifecycle.ts'
 import {
   type ConnectInstalledListener,
@@ -96,6 +101,8 @@ export interface ConnectAddon extends ModuleBuilder<ConnectAddon> {
    * @throws TypeError for a context of another app or dialect
    */
   services(context: TenantContext): ConnectTenantServices
+  /** For `importConnectStore` of `partywall/connect`: installs the tenant of an old record, as an operator's act. */
+  importInstallation(record: unknown, options?: ImportInstallationOptions): Promise<ImportedInstallation>
   /** For adapters: proves the tenant of a request of the app's own routes; by default with the policy of pages. */
   guard(options?: GuardOptions): Guard<ConnectRequestServices>
   /** No builder call after this. The first request does the same. */
@@ -203,6 +210,7 @@ export function createConnectAddon(options: ConnectAddonOptions, ports: ConnectP
         throw new TypeError(`this context belongs to ${dialect} ${app}`)
       return createServices(context, deps)
     },
+    importInstallation: (record, options = {}) => importInstallation(record, options, deps),
     guard: ({ token = 'request' } = {}) => {
       return view => {
         seal.close()

@@ -38,7 +38,7 @@ export interface LifecycleDeps extends DialectDeps, LifecycleListeners {
 /** An install that keeps what an earlier one said may meet another change of the same identity that often before it gives up. */
 const MAX_TRIES = 4
 /** Whose word the vendor's key servers vouch for. A site may change its name; it stays within this. */
-const TRUST_DOMAIN = 'atlassian.net'
+export const TRUST_DOMAIN = 'atlassian.net'
 
 /** Answers `installed`. @throws what `readSignedEvent` and `readInstallBody` throw; ERR_LIFECYCLE_STALE, ERR_TOKEN_REPLAYED; 503 */
 export async function handleInstalled({ view }: RoutedRequest, deps: LifecycleDeps): Promise<Answer> {

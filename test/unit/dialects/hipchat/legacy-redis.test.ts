@@ -4,7 +4,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { connectRedis, redisStoreSource } from 'partywall/hipchat'
-import { createReplyReader, RedisRefusal } from '../../../../src/dialects/hipchat/legacy/redis-reply.ts'
+import { createReplyReader, RedisRefusal } from '../../../../src/dialects/common/redis/reply.ts'
 import { rejection } from '../../../support/errors.ts'
 
 const WIRE =

@@ -3,7 +3,7 @@
 import { connect as connectPlain, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { PartywallError } from '../../../core/errors.ts'
-import { createReplyReader, RedisRefusal, type RedisReply } from './redis-reply.ts'
+import { createReplyReader, RedisRefusal, type RedisReply } from './reply.ts'
 
 export interface RedisConnection {
   /** @throws PartywallError ERR_IMPORT_SOURCE when the connection has ended · Error what Redis answered */
