@@ -2,7 +2,15 @@
 
 import type { RequestListener } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type App, currentContext, type HipchatApp, type HipchatRequestServices, PartywallError } from 'partywall'
+import {
+  type App,
+  currentContext,
+  type Guarding,
+  type HipchatRequestServices,
+  PartywallError,
+  type TenantStore,
+} from 'partywall'
+import type { KoaMiddleware } from 'partywall/koa'
 
 /** A framework of one case list. Routes below `prefix`: `/open` for anybody, `/own/:act` behind the guard, `POST /own/note`. */
 export interface Framework {
@@ -15,10 +23,21 @@ export interface Framework {
 }
 export interface FrameworkSetup {
   readonly app: App
-  readonly addon: HipchatApp
+  readonly addon: AuthorAddon
   readonly author: Author
   /** `/base`, as the public address has it. */
   readonly prefix: string
+}
+
+/** What the author uses of a context: it is the same in every dialect. */
+export interface AuthorServices {
+  readonly tenant: { readonly id: string }
+  readonly authentication: Pick<HipchatRequestServices['authentication'], 'userId' | 'token'>
+  readonly tenantStore: TenantStore
+}
+/** An add-on of any dialect, as adapters take it. */
+export interface AuthorAddon extends Guarding<AuthorServices> {
+  authenticate(): KoaMiddleware
 }
 
 /** What a route wants to be answered: `stream` as the framework streams. */
@@ -28,9 +47,9 @@ export type Made =
 
 export interface Author {
   /** Throws at once or later, as the name says. */
-  act(name: string, services: HipchatRequestServices): Made | Promise<Made>
+  act(name: string, services: AuthorServices): Made | Promise<Made>
   /** Writes what the framework's own parser has read, in the store of the tenant. */
-  note(body: unknown, services: HipchatRequestServices): Promise<Made>
+  note(body: unknown, services: AuthorServices): Promise<Made>
   /** How many requests wait. */
   readonly waiting: number
   /** Lets those that `hold` go on. */
@@ -43,7 +62,7 @@ export const INNER_WORDS = 'inner words of /srv/app.js'
 
 export function createAuthor(): Author {
   const holding: (() => void)[] = []
-  const acts: Readonly<Record<string, (services: HipchatRequestServices) => Made | Promise<Made>>> = {
+  const acts: Readonly<Record<string, (services: AuthorServices) => Made | Promise<Made>>> = {
     whoami: services => json({ ...factsOf(services), bound: bound() }),
     token: services => json({ token: services.authentication.token }),
     noted: async services => json({ note: (await services.tenantStore.get('note')) ?? null }),
@@ -99,7 +118,7 @@ const json = (value: object, headers: Readonly<Record<string, string>> = {}): Ma
 
 const bound = (): string => currentContext().identity.externalId
 
-const factsOf = ({ tenant, authentication }: HipchatRequestServices) => ({
+const factsOf = ({ tenant, authentication }: AuthorServices) => ({
   tenant: tenant.id,
   user: authentication.userId,
 })

@@ -2,9 +2,8 @@
 
 import { pipeline, Readable } from 'node:stream'
 import express, { type Request, type Response } from 'express'
-import type { HipchatRequestServices } from 'partywall'
 import { authenticate, mount } from 'partywall/express'
-import { type Framework, type Made, OPEN_TEXT } from './author.ts'
+import { type AuthorServices, type Framework, type Made, OPEN_TEXT } from './author.ts'
 
 export const expressFramework: Framework = {
   name: 'Express',
@@ -30,7 +29,7 @@ export const expressFramework: Framework = {
   },
 }
 
-const servicesOf = (request: Request) => request as unknown as HipchatRequestServices
+const servicesOf = (request: Request) => request as unknown as AuthorServices
 
 function send(response: Response, made: Made): void {
   if (made.kind === 'json') response.set(made.headers).json(made.value)

@@ -2,9 +2,8 @@
 
 import { Readable } from 'node:stream'
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
-import type { HipchatRequestServices } from 'partywall'
 import { authenticate, mount } from 'partywall/fastify'
-import { type Framework, type Made, OPEN_TEXT } from './author.ts'
+import { type AuthorServices, type Framework, type Made, OPEN_TEXT } from './author.ts'
 
 export const fastifyFramework: Framework = {
   name: 'Fastify',
@@ -30,7 +29,7 @@ export const fastifyFramework: Framework = {
   },
 }
 
-const servicesOf = (request: FastifyRequest) => request as unknown as HipchatRequestServices
+const servicesOf = (request: FastifyRequest) => request as unknown as AuthorServices
 
 const send = (reply: FastifyReply, made: Made): FastifyReply =>
   made.kind === 'json' ? reply.headers(made.headers).send(made.value) : reply.send(Readable.from(made.chunks))

@@ -1,9 +1,8 @@
 /** The author's routes as a fetch handler: on Node with its own request at hand, and as another platform would serve it. */
 
 import { getRequestListener } from '@hono/node-server'
-import type { HipchatRequestServices } from 'partywall'
 import { authenticate, type FetchHandler, mount } from 'partywall/fetch'
-import { type Framework, type FrameworkSetup, type Made, OPEN_TEXT } from './author.ts'
+import { type AuthorServices, type Framework, type FrameworkSetup, type Made, OPEN_TEXT } from './author.ts'
 
 export const fetchOnNode: Framework = {
   name: 'fetch',
@@ -33,7 +32,7 @@ function createHandler({ app, addon, author, prefix }: FrameworkSetup): FetchHan
     const made = author.act(name, services)
     return made instanceof Promise ? made.then(send) : send(made)
   })
-  const note = async (request: Request, services: HipchatRequestServices) =>
+  const note = async (request: Request, services: AuthorServices) =>
     send(await author.note(await request.json(), services))
   return mount(app, (request, environment) => {
     const { pathname } = new URL(request.url)

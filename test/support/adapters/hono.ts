@@ -2,16 +2,15 @@
 
 import { getRequestListener } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
-import type { HipchatRequestServices } from 'partywall'
 import { authenticate, mount } from 'partywall/hono'
-import { type Framework, type Made, OPEN_TEXT } from './author.ts'
+import { type AuthorServices, type Framework, type Made, OPEN_TEXT } from './author.ts'
 
 export const hono: Framework = {
   name: 'Hono',
   hasRawTarget: true,
   isSilent: false,
   build({ app, addon, author, prefix }) {
-    const own = new Hono<{ Variables: HipchatRequestServices }>()
+    const own = new Hono<{ Variables: AuthorServices }>()
     own.use(authenticate(addon))
     own.post('/note', async c => send(c, await author.note(await c.req.json(), c.var)))
     own.get('/:act', async c => send(c, await author.act(c.req.param('act'), c.var)))

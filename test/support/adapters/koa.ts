@@ -3,9 +3,8 @@
 import { Readable } from 'node:stream'
 import { json } from 'node:stream/consumers'
 import Koa from 'koa'
-import type { HipchatRequestServices } from 'partywall'
 import { mount } from 'partywall/koa'
-import { type Framework, type Made, OPEN_TEXT } from './author.ts'
+import { type AuthorServices, type Framework, type Made, OPEN_TEXT } from './author.ts'
 
 export const koa: Framework = {
   name: 'Koa',
@@ -28,7 +27,7 @@ export const koa: Framework = {
     })
     server.use(addon.authenticate())
     server.use(async ctx => {
-      const services = ctx as unknown as HipchatRequestServices
+      const services = ctx as unknown as AuthorServices
       const [, area, name = ''] = ctx.path.split('/')
       if (area !== 'own') return
       if (ctx.method === 'POST' && name === 'note') send(ctx, await author.note(await json(ctx.req), services))
