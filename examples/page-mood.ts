@@ -54,13 +54,12 @@ export function onExpress(app: App, addon: ConnectApp): Express {
       response.status(400).json({ error: 'no such mood, or not opened on a page' })
       return
     }
-    const votes =
-      (await tenantStore
-        .narrow('votes')
-        .narrow(content)
-        .update<number>(mood, (count = 0) => count + 1)) ?? 0
-    // For the product's own searches and conditions: a property of the page.
-    await tenantClient.contentProperties(content).set(`mood-${mood}`, votes)
+    const counters = tenantStore.narrow('votes').narrow(content)
+    // For the product's own searches and conditions: a property of the page. Before the vote counts, so that neither is there alone;
+    // and a mark, not the count: of two counts written at the same time the older one could stay.
+    if ((await counters.get(mood)) === undefined)
+      await tenantClient.contentProperties(content).set(`mood-${mood}`, true)
+    const votes = await counters.update<number>(mood, (count = 0) => count + 1)
     response.json({ mood, votes })
   })
   return server
