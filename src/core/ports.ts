@@ -109,6 +109,14 @@ export interface Registry {
   findFresh(key: IdentityKey): Promise<IdentityRecord | undefined>
   findByUid(tenant: TenantUid, identity: IdentityUid): Promise<IdentityRecord | undefined>
   /**
+   * External ids of the identities of one app and environment that have not ended, in their order, page by page.
+   * @param after  the last id of the page before
+   */
+  list(
+    group: Omit<IdentityKey, 'externalId'>,
+    page?: { readonly after?: string; readonly limit?: number },
+  ): Promise<readonly string[]>
+  /**
    * Applies a lifecycle change: one transaction, secrets sealed, audit row.
    * @throws ERR_INSTALL_CONFLICT other host, or `expect` not met; ERR_TENANT_HELD; ERR_STORE_UNAVAILABLE;
    *   ERR_TOKEN_REPLAYED the used token came with another body

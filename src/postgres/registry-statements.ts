@@ -25,6 +25,13 @@ export const FIND_BY_UID: Statement = {
     join pw.identity i on i.tenant_id = w.tenant_id and i.uid = w.uid ${FROM}`,
 }
 
+/** $4 after this external id, $5 rows at most. A range of the one unique key that is not led by the tenant. */
+export const LIST: Statement = {
+  name: 'pw_registry_list',
+  text: `select external_id from pw.identity where app = $1 and environment = $2 and dialect = $3 and external_id > $4
+    and state not in ('uninstalled', 'retired') order by external_id limit $5::int`,
+}
+
 /** $1 tenants, $2 identities: version, secret version, state and hold, for checking what is in memory. */
 export const VERSIONS: Statement = {
   name: 'pw_registry_versions',

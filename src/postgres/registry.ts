@@ -41,6 +41,7 @@ export interface RegistryWithLifetime extends Registry {
 
 const DEFAULT_RETENTION: RetentionPolicy = { days: 28, restore: true }
 const FRESH_READ_MS = 1_000
+const LIST_ROWS = 500
 
 /** @example const registry = createRegistry({ database, dataKeys, clock, logger }); await registry.start() */
 export function createRegistry(options: RegistryOptions): RegistryWithLifetime {
@@ -67,6 +68,10 @@ export function createRegistry(options: RegistryOptions): RegistryWithLifetime {
     async findByUid(tenant, identity) {
       const known = leases.holds() ? cache.byUid(identity) : undefined
       return known?.tenantUid === tenant ? known : memory.readUid(tenant, identity)
+    },
+    async list({ app, environment, dialect }, { after = '', limit = LIST_ROWS } = {}) {
+      const rows = await database.system.query(sql.LIST, [app, environment, dialect, after, String(limit)])
+      return rows.map(([id]) => id ?? '')
     },
     isCurrent: identity => leases.holds() && cache.byUid(identity.uid)?.version === identity.version,
     apply: async change => {

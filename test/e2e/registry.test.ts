@@ -48,6 +48,20 @@ test('an install is found by key and by uid, with its secrets behind getters', a
   assert.equal(updated.identity?.secrets.get('webhookToken'), 'w', 'made once, kept over updates')
 })
 
+test('identities of one app and environment are listed page by page, those that have ended left out', async () => {
+  const { registry } = testRegistry(db.database)
+  const group = { app: 'listed', environment: 'production', dialect: 'forge' } as const
+  for (const externalId of ['c', 'a', 'b', 'd']) {
+    await registry.apply({ ...install(externalId), key: { ...group, externalId } })
+  }
+  await registry.apply({ ...install('z'), key: { ...group, environment: 'staging', externalId: 'z' } })
+  await registry.apply({ kind: 'uninstall', key: { ...group, externalId: 'b' }, at: Date.now(), reason: 'uninstall' })
+  assert.deepEqual(await registry.list(group), ['a', 'c', 'd'])
+  assert.deepEqual(await registry.list(group, { limit: 2 }), ['a', 'c'])
+  assert.deepEqual(await registry.list(group, { after: 'c', limit: 2 }), ['d'])
+  assert.deepEqual(await registry.list({ ...group, dialect: 'connect' }), [])
+})
+
 test('an identity is found only together with its own tenant, also in memory', async t => {
   const { registry } = testRegistry(db.database)
   await registry.start()

@@ -32,6 +32,7 @@ export function createRegistry(time: { readonly now: number }) {
     peek: key => (hooks.cached?.externalId === key.externalId ? hooks.cached : records.get(nameOf(key))),
     findFresh: async key => records.get(nameOf(key)),
     findByUid: async (_, uid) => [...records.values()].find(record => record.uid === uid),
+    list: async () => [...records.values()].map(({ externalId }) => externalId).sort(),
     async apply(change): Promise<ChangeResult> {
       await hooks.beforeApply(change)
       const name = nameOf(change.key)
