@@ -24,6 +24,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   postgres: { values: ['core'] },
   jobs: { values: ['core', 'postgres'] },
   http: { values: ['core'] },
+  sandbox: { values: ['core'] },
+  forge: { values: ['core', 'wire', 'http', 'postgres', 'jobs', 'sandbox'] },
   adapters: { values: ['http', 'core/errors'], types: ['core'] },
   host: { values: ['wire'], types: ['core'] },
   testing: { values: ['index', 'host', 'core/errors'], types: ['core', 'postgres', 'http'] },

@@ -176,6 +176,21 @@ export const ERRORS = define({
   ERR_HANDLER_TIMEOUT: { status: 500, fault: 'app', message: 'The handler took too long.' },
   ERR_JOB_INVALID: { status: 400, fault: 'app', message: 'The job is not valid.' },
 
+  // Functions of tenants in the sandbox.
+  ERR_SANDBOX_UNAVAILABLE: { status: 500, fault: 'app', message: 'There is no sandbox here to run functions in.' },
+  ERR_SANDBOX_LOAD: { status: 500, fault: 'app', message: 'The code failed when it was loaded.' },
+  ERR_SANDBOX_CALL: { status: 500, fault: 'app', message: 'The function failed.' },
+  ERR_SANDBOX_TIMEOUT: { status: 504, fault: 'app', message: 'The function took too long.' },
+  ERR_SANDBOX_CPU: { status: 500, fault: 'app', message: 'The function used too much processor time.' },
+  ERR_SANDBOX_MEMORY: { status: 500, fault: 'app', message: 'The function used too much memory.' },
+  ERR_SANDBOX_OUTPUT: { status: 500, fault: 'app', message: 'The function wrote too much.' },
+  ERR_SANDBOX_REQUESTS: { status: 429, fault: 'app', message: 'The function has made all the requests it may.' },
+  ERR_SANDBOX_EXITED: { status: 500, fault: 'app', message: 'The process of the function ended.' },
+  ERR_SANDBOX_STOPPED: { status: 503, fault: 'us', message: 'The function was stopped.' },
+  ERR_SANDBOX_BUSY: { status: 429, fault: 'caller', message: 'Too many calls are waiting.' },
+  ERR_SANDBOX_BACKOFF: { status: 503, fault: 'app', message: 'The function has failed again and again; try later.' },
+  ERR_SANDBOX_NO_CALL: { status: 400, fault: 'app', message: 'Nothing can be asked outside of a call.' },
+
   // Configuration: found at start, never at request time.
   ERR_CONFIG: { status: 500, fault: 'app', message: 'The configuration is not valid.' },
   ERR_PATTERN_UNSUPPORTED: { status: 500, fault: 'app', message: 'The pattern cannot run in linear time.' },

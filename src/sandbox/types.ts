@@ -5,6 +5,9 @@
 
 import type { JsonValue } from '../core/tenant.ts'
 
+/** Megabytes of a program that names none. */
+export const DEFAULT_MEMORY_MB = 512
+
 /** Code that is loaded into processes: one CommonJS file, evaluated once per process before it belongs to anybody. */
 export interface Program {
   /** Names the pool of spares: the same id is the same code. */
@@ -89,6 +92,10 @@ export interface SandboxOptions {
   /** Milliseconds, and calls, after which a process takes no more; default 3,600,000 and 1,000. */
   readonly maxAgeMs?: number
   readonly maxCalls?: number
+  /** Calls of one instance that may wait for their turn; default 100. */
+  readonly maxWaiting?: number
+  /** True lets the code start processes, a shell with them; they stay inside of the jail and end with it. Default false. */
+  readonly processes?: boolean
   /** Processes at once; the one that has been idle longest goes first; default 64. */
   readonly maxProcesses?: number
 }

@@ -10,7 +10,7 @@ import type { JsonValue } from '../../core/tenant.ts'
 import type { CallLimits, IsolationPolicy, Sandbox, SandboxLogLine } from '../../sandbox/types.ts'
 import { FETCH, type GuestCall, type GuestOutcome, type GuestRequest } from '../guest/protocol.ts'
 import type { Caller, GuestService } from '../services.ts'
-import { type Environment, type Environments } from './environments.ts'
+import type { Environment, Environments } from './environments.ts'
 import { type Installation, installationOf } from './installation.ts'
 import type { LoadedVersion, Versions } from './versions.ts'
 
@@ -89,7 +89,7 @@ export function createRunner(deps: RunnerDeps): Runner {
       })) as unknown as GuestOutcome
       const check = context.ensureLive()
       if (check !== undefined) await check
-      return valueOf(outcome, call.functionKey)
+      return resultOf(outcome, call.functionKey)
     },
   }
 }
@@ -142,8 +142,7 @@ function guestCallOf(
 ): GuestCall {
   const { site, accountId, manifest } = caller
   const { license } = installationOf(caller.context.identity)
-  const place =
-    site.product === 'bitbucket' ? { workspaceId: site.cloudId } : { cloudId: site.cloudId }
+  const place = site.product === 'bitbucket' ? { workspaceId: site.cloudId } : { cloudId: site.cloudId }
   return {
     handler,
     payload: call.payload,
@@ -198,7 +197,7 @@ const isBody = (body: unknown): boolean => {
   return typeof text === 'string' || typeof base64 === 'string'
 }
 
-function valueOf(outcome: GuestOutcome, functionKey: string): JsonValue | undefined {
+function resultOf(outcome: GuestOutcome, functionKey: string): JsonValue | undefined {
   if (outcome.ok) return outcome.value
   const { name, message, stack, status } = outcome.error
   throw new PartywallError('ERR_FORGE_FUNCTION', {

@@ -1,0 +1,126 @@
+/**
+ * Starts one guest process, in a jail or, where there is none, as a plain child: the two ways differ here and nowhere else. What is
+ * said on the channel is the business of `guest-process.ts`.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync } from 'node:fs'
+import type { Duplex, Readable } from 'node:stream'
+import { APP, jailArguments, LAUNCHER, NOBODY, pathOnly } from './jail/bubblewrap.ts'
+import { nodeFiles, shellFiles } from './jail/node-files.ts'
+import type { Place } from './jail/place.ts'
+import { childrenOf } from './process-times.ts'
+import { DEFAULT_MEMORY_MB, type Program } from './types.ts'
+
+export interface Launched {
+  readonly child: ChildProcess
+  readonly channel: Duplex
+  readonly stdout: Readable
+  readonly stderr: Readable
+  /** The process that runs the code, once it runs. */
+  pid(): number | undefined
+  /** Ends it and everything in its jail. */
+  kill(): void
+}
+
+export interface LaunchOptions {
+  readonly place: Place
+  readonly boundary: 'bubblewrap' | 'none'
+  readonly isRoot: boolean
+  readonly mayFork: boolean
+}
+
+const MB = 1024 * 1024
+/** What a process uses besides V8's heap: buffers of its own, code, stacks. */
+const BESIDES_HEAP = 0.25
+/** Address space of data beyond what the app may use, which V8 reserves and does not touch. */
+const DATA_SLACK_MB = 256
+const TEMPORARY_MB = 512
+const INFO = 4
+const FILTER = 5
+
+/** Small and quiet, at no measurable cost per call (measurements: docs/reference/sandbox.md). */
+const FLAGS = ['--single-threaded', '--v8-pool-size=0', '--max-semi-space-size=1', '--optimize-for-size']
+
+export async function launch(program: Program, options: LaunchOptions): Promise<Launched> {
+  return options.boundary === 'bubblewrap' ? launchJailed(program, options) : launchPlain(program, options)
+}
+
+function nodeArguments(program: Program, folder: string, launcherFile: string): string[] {
+  const heapMb = Math.max(32, Math.floor((program.memoryMb ?? DEFAULT_MEMORY_MB) * (1 - BESIDES_HEAP)))
+  const flags = [...FLAGS, `--max-old-space-size=${heapMb}`, '--no-addons', '--no-warnings', '--enable-source-maps']
+  return [...flags, launcherFile, folder, program.entry]
+}
+
+async function launchJailed(program: Program, { place, isRoot, mayFork }: LaunchOptions): Promise<Launched> {
+  const [files, shell, programFolder] = await Promise.all([
+    nodeFiles(),
+    mayFork ? shellFiles() : undefined,
+    place.programFolder(program.id, program.folder),
+  ])
+  const filter = place.openFilter(mayFork)
+  try {
+    const jail = jailArguments(
+      {
+        files,
+        shell,
+        programFolder,
+        launcherFile: place.launcherFile,
+        temporaryBytes: TEMPORARY_MB * MB,
+        filterDescriptor: FILTER,
+        infoDescriptor: INFO,
+      },
+      nodeArguments(program, APP, LAUNCHER),
+    )
+    const child = spawn('/bin/sh', ['-c', limitsScript(program), 'sh', ...jail], {
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', filter],
+      env: pathOnly(),
+      cwd: '/',
+      ...(isRoot ? { uid: NOBODY, gid: NOBODY } : {}),
+    })
+    return launched(child, true)
+  } finally {
+    closeSync(filter)
+  }
+}
+
+/** Limits that are inherited, set before bubblewrap begins. Its own processes are as small as they need to be for them. */
+function limitsScript(program: Program): string {
+  const dataKb = ((program.memoryMb ?? DEFAULT_MEMORY_MB) + DATA_SLACK_MB) * 1024
+  return `ulimit -c 0; ulimit -n 256; ulimit -f ${(TEMPORARY_MB * MB) / 512}; ulimit -d ${dataKb}; exec bwrap "$@"`
+}
+
+async function launchPlain(program: Program, { place }: LaunchOptions): Promise<Launched> {
+  const child = spawn(process.execPath, nodeArguments(program, program.folder, place.launcherFile), {
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    env: { TZ: 'UTC' },
+    cwd: program.folder,
+  })
+  return launched(child, false)
+}
+
+function launched(child: ChildProcess, isJailed: boolean): Launched {
+  const [, stdout, stderr, channel, info] = child.stdio
+  if (child.pid === undefined) child.once('error', () => undefined)
+  let init: number | undefined
+  let text = ''
+  ;(info as Readable | undefined)?.setEncoding('utf8').on('data', (chunk: string) => {
+    text = (text + chunk).slice(0, 4096)
+    init = Number(/"child-pid": (\d+)/.exec(text)?.[1] ?? Number.NaN) || undefined
+  })
+  let pid: number | undefined
+  return {
+    child,
+    channel: channel as Duplex,
+    stdout: stdout as Readable,
+    stderr: stderr as Readable,
+    pid() {
+      // Of the jail's own first process, the one that runs the code is the child.
+      pid ??= isJailed ? init && childrenOf(init)[0] : child.pid
+      return pid
+    },
+    kill() {
+      child.kill('SIGKILL')
+    },
+  }
+}
