@@ -191,6 +191,21 @@ export const ERRORS = define({
   ERR_SANDBOX_BACKOFF: { status: 503, fault: 'app', message: 'The function has failed again and again; try later.' },
   ERR_SANDBOX_NO_CALL: { status: 400, fault: 'app', message: 'Nothing can be asked outside of a call.' },
 
+  // Forge apps.
+  ERR_FORGE_APP_FOLDER: { status: 500, fault: 'app', message: 'There is no Forge app in this folder.' },
+  ERR_FORGE_MANIFEST: { status: 500, fault: 'app', message: 'The manifest is not valid.' },
+  ERR_FORGE_BUNDLE: { status: 500, fault: 'app', message: 'The app cannot be bundled.' },
+  ERR_FORGE_ENVIRONMENT_INVALID: { status: 400, fault: 'caller', message: 'This cannot be the name of an environment.' },
+  ERR_FORGE_ENVIRONMENT_UNKNOWN: { status: 404, fault: 'caller', message: 'The app has no such environment.' },
+  ERR_FORGE_VARIABLE_INVALID: { status: 400, fault: 'caller', message: 'The variable is not valid.' },
+  ERR_FORGE_VERSION_MISSING: { status: 503, fault: 'us', message: 'The version of the app is not on this machine.' },
+  ERR_FORGE_SITE_INVALID: { status: 400, fault: 'caller', message: 'The site is not valid.' },
+  ERR_FORGE_FUNCTION: { status: 500, fault: 'app', message: 'The function of the app failed.' },
+  ERR_FORGE_FUNCTION_UNKNOWN: { status: 404, fault: 'caller', message: 'The app has no such function.' },
+  ERR_FORGE_MODULE_UNKNOWN: { status: 404, fault: 'caller', message: 'The app has no such module.' },
+  ERR_FORGE_GUEST: { status: 400, fault: 'app', message: 'The request of the function is not valid.' },
+  ERR_FORGE_NOT_SIMULATED: { status: 501, fault: 'app', message: 'This part of Forge is not simulated.' },
+
   // Configuration: found at start, never at request time.
   ERR_CONFIG: { status: 500, fault: 'app', message: 'The configuration is not valid.' },
   ERR_PATTERN_UNSUPPORTED: { status: 500, fault: 'app', message: 'The pattern cannot run in linear time.' },

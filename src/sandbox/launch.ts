@@ -48,7 +48,7 @@ export async function launch(program: Program, options: LaunchOptions): Promise<
 
 function nodeArguments(program: Program, folder: string, launcherFile: string): string[] {
   const heapMb = Math.max(32, Math.floor((program.memoryMb ?? DEFAULT_MEMORY_MB) * (1 - BESIDES_HEAP)))
-  const flags = [...FLAGS, `--max-old-space-size=${heapMb}`, '--no-addons', '--no-warnings', '--enable-source-maps']
+  const flags = [...FLAGS, `--max-old-space-size=${heapMb}`, '--no-addons', '--no-warnings']
   return [...flags, launcherFile, folder, program.entry]
 }
 

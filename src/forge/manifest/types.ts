@@ -9,6 +9,12 @@ export interface Manifest {
   readonly appId: string
   readonly name: string | undefined
   readonly runtime: { readonly name: string; readonly memoryMb: number | undefined }
+  /** `isPrebuilt`: the folder at `path` is a bundle already. */
+  readonly package: {
+    readonly isPrebuilt: boolean
+    readonly path: string | undefined
+    readonly extraFiles: readonly string[]
+  }
   readonly functions: readonly FunctionModule[]
   readonly webTriggers: readonly WebTriggerModule[]
   readonly scheduledTriggers: readonly ScheduledTriggerModule[]
@@ -22,6 +28,12 @@ export interface Manifest {
   readonly remotes: readonly Remote[]
   /** Modules that are known but not simulated, and types that nobody knows. */
   readonly notSimulated: readonly { readonly type: string; readonly key: string | undefined }[]
+  readonly translations:
+    | {
+        readonly resources: readonly { readonly key: string; readonly path: string }[]
+        readonly fallback: Readonly<Record<string, unknown>>
+      }
+    | undefined
   /** Key of `app.connect`, of an app that was a Connect app. */
   readonly connectKey: string | undefined
   readonly warnings: readonly ManifestProblem[]
