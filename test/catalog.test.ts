@@ -22,7 +22,7 @@ const RESERVED = [
   'used_token',
 ]
 /** Tables under the wall, with what pw_jobs may see and change of them. Never `value` or `payload`. */
-const WALLED = ['inbox', 'job', 'kv', 'schedule']
+const WALLED = ['forge_index', 'forge_value', 'inbox', 'job', 'kv', 'schedule']
 /** Holds no row of any tenant. */
 const WITHOUT_TENANT = ['epoch', 'lease', 'migration']
 /** Tells a stopped process that its tenant is gone: pw_app sees its own line there. */

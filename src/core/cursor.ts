@@ -19,7 +19,6 @@ export interface CursorPlace {
 }
 
 const MAC_BYTES = 16
-const MAX_CURSOR_LENGTH = Math.ceil(((MAC_BYTES + MAX_NAME_BYTES) * 4) / 3)
 
 /**
  * Seals the last key of a page.
@@ -35,10 +34,17 @@ export function sealCursor(cursorKey: Buffer, place: CursorPlace, lastKey: strin
 
 /**
  * The last key inside a cursor that was sealed for this very place.
+ * @param maxBytes  longest key there can be
  * @throws ERR_CURSOR_INVALID for every other text, whatever is wrong with it
  */
-export function openCursor(cursorKey: Buffer, place: CursorPlace, cursor: unknown): string {
-  if (typeof cursor !== 'string' || cursor.length > MAX_CURSOR_LENGTH) throw new PartywallError('ERR_CURSOR_INVALID')
+export function openCursor(
+  cursorKey: Buffer,
+  place: CursorPlace,
+  cursor: unknown,
+  maxBytes: number = MAX_NAME_BYTES,
+): string {
+  const maxLength = Math.ceil(((MAC_BYTES + maxBytes) * 4) / 3)
+  if (typeof cursor !== 'string' || cursor.length > maxLength) throw new PartywallError('ERR_CURSOR_INVALID')
   const bytes = Buffer.from(cursor, 'base64url')
   // Node's decoder skips what it does not know; one cursor has one spelling.
   if (bytes.length <= MAC_BYTES || bytes.toString('base64url') !== cursor)

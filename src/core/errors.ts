@@ -195,7 +195,11 @@ export const ERRORS = define({
   ERR_FORGE_APP_FOLDER: { status: 500, fault: 'app', message: 'There is no Forge app in this folder.' },
   ERR_FORGE_MANIFEST: { status: 500, fault: 'app', message: 'The manifest is not valid.' },
   ERR_FORGE_BUNDLE: { status: 500, fault: 'app', message: 'The app cannot be bundled.' },
-  ERR_FORGE_ENVIRONMENT_INVALID: { status: 400, fault: 'caller', message: 'This cannot be the name of an environment.' },
+  ERR_FORGE_ENVIRONMENT_INVALID: {
+    status: 400,
+    fault: 'caller',
+    message: 'This cannot be the name of an environment.',
+  },
   ERR_FORGE_ENVIRONMENT_UNKNOWN: { status: 404, fault: 'caller', message: 'The app has no such environment.' },
   ERR_FORGE_VARIABLE_INVALID: { status: 400, fault: 'caller', message: 'The variable is not valid.' },
   ERR_FORGE_VERSION_MISSING: { status: 503, fault: 'us', message: 'The version of the app is not on this machine.' },

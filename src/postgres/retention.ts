@@ -31,6 +31,16 @@ const EXPIRED_VALUES: Statement = {
       and k.key = e.key and k.expires_at < now() returning 1)
     select count(*) from gone`,
 }
+/** Values of Forge apps, and what their indexes say of them. */
+const EXPIRED_FORGE_VALUES: Statement = {
+  name: 'pw_retention_expired_forge_values',
+  text: `with expired as materialized (select tenant_id, space, key from pw.forge_value where expires_at < now() limit ${SWEEP_ROWS}),
+    gone as (delete from pw.forge_value v using expired e where v.tenant_id = e.tenant_id and v.space = e.space
+      and v.key = e.key and v.expires_at < now() returning v.tenant_id, v.space, v.key),
+    unindexed as (delete from pw.forge_index i using gone g where i.tenant_id = g.tenant_id and i.space = g.space
+      and i.key = g.key returning 1)
+    select count(*) from gone`,
+}
 const expiredRows = (table: string, name: string): Statement => ({
   name,
   text: `with expired as materialized (select ctid from ${table} where expires_at < now() - interval '1 minute' limit ${SWEEP_ROWS}),
@@ -117,7 +127,7 @@ export function createRetention(options: RetentionOptions): Retention {
 
   const sweepOnce = async (): Promise<Sweep> => ({
     ...(await eraseDue()),
-    values: await deleteAll(database.jobs, EXPIRED_VALUES),
+    values: (await deleteAll(database.jobs, EXPIRED_VALUES)) + (await deleteAll(database.jobs, EXPIRED_FORGE_VALUES)),
     tokens: await deleteAll(database.system, EXPIRED_TOKENS),
     usedTokens: await deleteAll(database.system, EXPIRED_USED_TOKENS),
   })

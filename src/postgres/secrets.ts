@@ -39,6 +39,7 @@ export type BoxPlace =
       readonly tokenKey: string
       readonly secretVersion: number
     }
+  | { readonly kind: 'forge-secret'; readonly tenant: TenantUid; readonly key: string }
 
 /** Data keys of tenants: made, unwrapped (kept in memory for a while), wrapped anew. */
 export interface DataKeys {
@@ -118,10 +119,16 @@ const derive = (dataKey: Buffer, info: string): Buffer =>
 
 const wrapPlace = (tenant: TenantUid, kekId: string): string => injective('data-key', tenant, kekId)
 
-const boxPlace = (place: BoxPlace): string =>
-  place.kind === 'secret'
-    ? injective('secret', place.tenant, place.identity, place.name, String(place.version))
-    : injective('token', place.tenant, place.identity, place.tokenKey, String(place.secretVersion))
+function boxPlace(place: BoxPlace): string {
+  switch (place.kind) {
+    case 'secret':
+      return injective('secret', place.tenant, place.identity, place.name, String(place.version))
+    case 'token':
+      return injective('token', place.tenant, place.identity, place.tokenKey, String(place.secretVersion))
+    case 'forge-secret':
+      return injective('forge-secret', place.tenant, place.key)
+  }
+}
 
 /** Format, nonce, ciphertext, tag. */
 function seal(key: Buffer, plain: Buffer, place: string): Buffer {
