@@ -154,6 +154,7 @@ function prepare({ installations, path, begun, handlers }: World, count: number)
       target: path,
       remoteAddress: '127.0.0.1',
       header: name => headers.get(name),
+      headerNames: () => [],
       headerValues: name => [headers.get(name)].filter(value => value !== undefined),
       body: async () => body,
     }

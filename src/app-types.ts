@@ -8,6 +8,7 @@ import type { ConnectAddon } from './dialects/connect/addon.ts'
 import type { ConnectAddonOptions } from './dialects/connect/options.ts'
 import type { HipchatAddon } from './dialects/hipchat/addon.ts'
 import type { HipchatAddonOptions } from './dialects/hipchat/options.ts'
+import type { ForgeApp, ForgeOptions } from './forge/forge-types.ts'
 import type { GuardOptions, Mountable } from './http/view.ts'
 import type { DeadLetters } from './jobs/dead-letters.ts'
 import type { TenantSql } from './postgres/sql-tag.ts'
@@ -38,6 +39,8 @@ export interface InstallationName {
   readonly addon?: string
 }
 
+export type { ForgeApp, ForgeInstallation, ForgeOptions } from './forge/forge-types.ts'
+
 export interface App extends Mountable {
   readonly key: string
   readonly baseUrl: string
@@ -45,6 +48,12 @@ export interface App extends Mountable {
   hipchat(options: HipchatOptions): HipchatApp
   /** Adds an Atlassian Connect app. @throws ERR_DESCRIPTOR_INVALID, ERR_CONFIG · TypeError after the first request */
   connect(options: ConnectOptions): ConnectApp
+  /**
+   * Adds a Forge app: bundles its folder, deploys it to an environment and runs its functions in the sandbox.
+   * @throws ERR_FORGE_APP_FOLDER, ERR_FORGE_MANIFEST, ERR_FORGE_BUNDLE, ERR_SANDBOX_LOAD, ERR_SANDBOX_UNAVAILABLE · TypeError for
+   *   the first one after the first request, and for one that is there already
+   */
+  forge(options: ForgeOptions): Promise<ForgeApp>
   /** Names a handler for `jobs`. @throws TypeError when the name is taken */
   job(name: string, handler: WorkHandler): void
   readonly jobs: Jobs

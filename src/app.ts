@@ -3,6 +3,7 @@
  */
 
 import { hkdfSync } from 'node:crypto'
+import path from 'node:path'
 import { authenticate, type KoaMiddleware } from './adapters/koa.ts'
 import type { App, InstallationName } from './app-types.ts'
 import { type AppOptions, type Configuration, readConfiguration } from './configuration.ts'
@@ -19,6 +20,7 @@ import { createTenantStore } from './core/tenant-store.ts'
 import { createTokens } from './core/tokens.ts'
 import { type ConnectPorts, createConnectAddon } from './dialects/connect/addon.ts'
 import { createHipchatAddon } from './dialects/hipchat/addon.ts'
+import type { Forge } from './forge/create-forge.ts'
 import { type AppGuardOptions, createAppGuard } from './http/app-guard.ts'
 import { createFloodGate, type FloodGate } from './http/flood-gate.ts'
 import { createKeySource } from './http/key-source.ts'
@@ -160,6 +162,23 @@ async function assemble(
     createKeySource: servers => createKeySource({ outbound, clock, servers }),
   }
 
+  // Bundling and sandboxing are loaded when there is something to bundle.
+  let forge: Promise<Forge> | undefined
+  const openForge = async (): Promise<Forge> => {
+    const { createForge } = await import('./forge/create-forge.ts')
+    return createForge({
+      ...deps,
+      pool: database.app,
+      system: database.system,
+      dataKeys,
+      cursorKey,
+      lookSoon: () => dispatcher.lookSoon(),
+      folder: path.resolve(options.database?.folder ?? '.partywall', 'forge'),
+      developmentHosts,
+      sandbox: { ...options.sandbox, production: configuration.isProduction },
+    })
+  }
+
   const addons: { readonly dialect: DialectId; readonly addon: Addon }[] = []
   const add = <A extends Addon>(dialect: DialectId, create: () => A): A => {
     if (routes !== undefined) throw new TypeError('the app serves already; add its add-ons before the first request')
@@ -224,6 +243,20 @@ async function assemble(
         gate,
         guardOptions,
       ),
+    async forge(forgeOptions) {
+      ensureOpen()
+      if (forge === undefined) {
+        const opening = openForge()
+        forge = opening
+        // Nothing of it is there: another try may do better.
+        opening.catch(() => {
+          forge = undefined
+        })
+        const { routes: webTriggers } = await opening
+        add('forge', () => ({ key: spec.key, routes: webTriggers, freeze: () => undefined }))
+      }
+      return (await forge).add(forgeOptions)
+    },
     job: (name, handler) => handlers.set(`app:${spec.key}:${spec.environment}:${name}`, handler),
     jobs: namedJobs(jobs, `app:${spec.key}:${spec.environment}`),
     deliveries: inbox,
@@ -269,6 +302,7 @@ async function assemble(
     const areRequestsDone = () => requests.count === 0 && binder.running === 0
     const sweep = within(graceMs, Promise.all([retention.close(), farewells.close()]))
     await Promise.all([sweep, dispatcher.close(graceMs), untilIdle(areRequestsDone, graceMs)])
+    await (await forge)?.close()
     binder.close()
     accessLog?.flush()
     // A store or host that does not answer is not waited for.

@@ -11,6 +11,7 @@ import type { FloodSettings } from './http/flood-gate.ts'
 import type { TenantLimitSettings } from './http/limits.ts'
 import { JOB_SETTINGS, type JobSettings } from './jobs/settings.ts'
 import type { OpenDatabaseOptions } from './postgres/open.ts'
+import type { SandboxOptions } from './sandbox/types.ts'
 
 export interface AppOptions {
   /** Reverse-DNS key of the app: `com.example.greeter`. Part of every identity. */
@@ -48,6 +49,8 @@ export interface AppOptions {
   readonly requestLog?: boolean
   readonly clock?: Clock
   readonly random?: Random
+  /** How functions of Forge apps are run. */
+  readonly sandbox?: Omit<SandboxOptions, 'production'>
 }
 
 export interface Configuration {

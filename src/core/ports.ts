@@ -201,10 +201,14 @@ export interface KeyProvider {
 
 /** Delivery and job handlers by name; filled while the app is built, read by the dispatcher. */
 export interface HandlerTable {
-  /** @param mode `read-only`: for identities that have ended, and for those alone; default `full` */
-  set(name: string, handler: WorkHandler, mode?: ContextMode): void
+  /**
+   * @param mode `read-only`: for identities that have ended, and for those alone; default `full`
+   * @param timeoutMs  longest run, where it is not that of the settings
+   */
+  set(name: string, handler: WorkHandler, mode?: ContextMode, timeoutMs?: number): void
   get(name: string): WorkHandler | undefined
   modeOf(name: string): ContextMode
+  timeoutOf(name: string): number | undefined
 }
 export interface Work {
   /** Stable over retries. */

@@ -25,6 +25,8 @@ export interface Caller {
   /** Module and function that run. */
   readonly moduleKey: string
   readonly functionKey: string
+  /** Of a queue's event: how many pushes led to it. */
+  readonly chain?: number
   readonly signal: AbortSignal
 }
 

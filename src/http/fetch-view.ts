@@ -55,6 +55,10 @@ class FetchView implements RequestView {
     return this.#request.headers.get(name) ?? undefined
   }
 
+  headerNames(): readonly string[] {
+    return [...this.#request.headers.keys()]
+  }
+
   headerValues(name: string): readonly string[] {
     const value = this.header(name)
     return value === undefined ? [] : [value]

@@ -3,7 +3,7 @@
 import type { IncomingMessage } from 'node:http'
 import { PartywallError } from '../core/errors.ts'
 import { DEFAULT_BODY_TIMEOUT_MS, DEFAULT_MAX_BODY_BYTES, readRawBody } from './raw-body.ts'
-import { rawHeader, rawHeaderValues } from './raw-headers.ts'
+import { rawHeader, rawHeaderNames, rawHeaderValues } from './raw-headers.ts'
 import type { RequestView } from './view.ts'
 
 export interface NodeViewOptions {
@@ -38,6 +38,10 @@ class NodeView implements RequestView {
 
   header(name: string): string | undefined {
     return rawHeader(this.#request, name)
+  }
+
+  headerNames(): readonly string[] {
+    return rawHeaderNames(this.#request)
   }
 
   // Not `request.headers`: it drops repeated `authorization` silently, and two tokens must be seen to be refused.

@@ -20,3 +20,10 @@ export function rawHeader(request: Pick<IncomingMessage, 'rawHeaders'>, name: st
   const values = rawHeaderValues(request, name)
   return values.length < 2 ? values[0] : values.join(', ')
 }
+
+/** Names of all headers, in lower case, each once, in the order of arrival. */
+export function rawHeaderNames({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>): readonly string[] {
+  const names = new Set<string>()
+  for (let index = 0; index < rawHeaders.length; index += 2) names.add((rawHeaders[index] ?? '').toLowerCase())
+  return [...names]
+}

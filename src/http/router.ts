@@ -1,5 +1,5 @@
 /**
- * Our own routes, matched on the raw target: exact text, `:name` for one segment. No normalising, no second spelling, no
+ * Our own routes, matched on the raw target: exact text, `:name` for one segment, `*` for the rest. No normalising, no second spelling, no
  * method override. Whatever does not match exactly is not ours.
  */
 
@@ -18,6 +18,8 @@ interface Pattern {
   readonly names: readonly string[]
   readonly methods: Methods
 }
+/** By the number of segments; those that may have more stand apart, and come last. */
+type Patterns = Map<number | 'open', Pattern[]>
 interface Match {
   readonly methods: Methods
   readonly params: Readonly<Record<string, string>>
@@ -37,7 +39,7 @@ const PARAMETER = /^:([A-Za-z][A-Za-z0-9_]*)$/
 export function createRouter(routes: readonly Route[], basePath: string, onError: ErrorListener): Mountable {
   if (basePath !== '' && !/^(?:\/[^/?#]+)+$/.test(basePath)) throw new TypeError(`base path ${basePath}: /a/b expected`)
   const fixed = new Map<string, Methods>()
-  const patterns = new Map<number, Pattern[]>()
+  const patterns: Patterns = new Map()
   for (const route of routes) addRoute(fixed, patterns, route)
 
   const find = (target: Target) => {
@@ -64,8 +66,8 @@ export function createRouter(routes: readonly Route[], basePath: string, onError
   }
 }
 
-function addRoute(fixed: Map<string, Methods>, patterns: Map<number, Pattern[]>, route: Route): void {
-  const methods = route.path.includes(':') ? methodsOfPattern(patterns, route.path) : methodsOfFixed(fixed, route.path)
+function addRoute(fixed: Map<string, Methods>, patterns: Patterns, route: Route): void {
+  const methods = /:|\*$/.test(route.path) ? methodsOfPattern(patterns, route.path) : methodsOfFixed(fixed, route.path)
   if (methods.has(route.method)) throw new TypeError(`route ${route.method} ${route.path} is there twice`)
   methods.set(route.method, route)
 }
@@ -77,10 +79,12 @@ function methodsOfFixed(fixed: Map<string, Methods>, path: string): Methods {
   return methods
 }
 
-function methodsOfPattern(patterns: Map<number, Pattern[]>, path: string): Methods {
-  const { segments, names } = parsePattern(path)
-  const bucket = patterns.get(segments.length) ?? []
-  patterns.set(segments.length, bucket)
+function methodsOfPattern(patterns: Patterns, path: string): Methods {
+  const isOpen = path.endsWith('/*')
+  const { segments, names } = parsePattern(isOpen ? path.slice(0, -2) : path)
+  const place = isOpen ? 'open' : segments.length
+  const bucket = patterns.get(place) ?? []
+  patterns.set(place, bucket)
   const same = bucket.find(pattern => pattern.segments.every((segment, index) => segment === segments[index]))
   if (same !== undefined && same.names.join() !== names.join()) {
     throw new TypeError(`route ${path}: the same path has other parameter names elsewhere`)
@@ -119,10 +123,12 @@ function pathBelow(basePath: string, path: string): string | undefined {
   return path.charCodeAt(basePath.length) === 0x2f ? path.slice(basePath.length) : undefined
 }
 
-function matchPatterns(patterns: Map<number, Pattern[]>, path: string): Match | 'malformed' | undefined {
+function matchPatterns(patterns: Patterns, path: string): Match | 'malformed' | undefined {
   if (patterns.size === 0 || !path.startsWith('/')) return undefined
   const segments = path.slice(1).split('/')
-  const pattern = patterns.get(segments.length)?.find(candidate => fits(candidate, segments))
+  const pattern =
+    patterns.get(segments.length)?.find(candidate => fits(candidate, segments)) ??
+    patterns.get('open')?.find(candidate => candidate.segments.length <= segments.length && fits(candidate, segments))
   if (pattern === undefined) return undefined
   const params: Record<string, string> = Object.create(null)
   let next = 0
@@ -141,7 +147,7 @@ const fits = (pattern: Pattern, segments: readonly string[]): boolean =>
   )
 
 const routeFor = (methods: Methods, method: string): Route | undefined =>
-  methods.get(method) ?? (method === 'HEAD' ? methods.get('GET') : undefined)
+  methods.get(method) ?? methods.get('*') ?? (method === 'HEAD' ? methods.get('GET') : undefined)
 
 function otherMethod(methods: Methods, method: string): Answer {
   const names = new Set(methods.keys())

@@ -13,6 +13,8 @@ export interface RequestView {
   header(name: string): string | undefined
   /** Every value of a header by lower-case name, in the order of arrival. */
   headerValues(name: string): readonly string[]
+  /** Names of all headers, in lower case, each once. */
+  headerNames(): readonly string[]
   /**
    * The raw bytes, read once and kept.
    * @throws ERR_BODY_TOO_LARGE, ERR_BODY_TIMEOUT, ERR_CONTENT_ENCODING, ERR_BODY_CONSUMED
@@ -29,8 +31,12 @@ export interface Answer {
   readonly tenant?: string
 }
 
-/** One of our own routes. `path` starts with `/`; a segment `:name` matches one non-empty segment, percent-decoded. */
+/**
+ * One of our own routes. `path` starts with `/`; a segment `:name` matches one non-empty segment, percent-decoded; `*` as the last
+ * segment matches whatever follows, also nothing.
+ */
 export interface Route {
+  /** Upper-case; `*`: every method, and then the path has no other route. */
   readonly method: string
   readonly path: string
   readonly handle: (request: RoutedRequest) => Answer | Promise<Answer>

@@ -85,7 +85,8 @@ export async function runHandler(
           return bound.context.signal
         },
       }
-      const timeoutMs = mode === 'full' ? deps.handlerTimeoutMs : Math.min(FAREWELL_TIMEOUT_MS, deps.handlerTimeoutMs)
+      const longest = deps.handlers.timeoutOf(work.handler) ?? deps.handlerTimeoutMs
+      const timeoutMs = mode === 'full' ? longest : Math.min(FAREWELL_TIMEOUT_MS, longest)
       await runInTime(bound, timeoutMs, () => handler(given, bound.context))
       return { kind: 'done' }
     } finally {

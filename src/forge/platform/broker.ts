@@ -5,8 +5,8 @@
 
 import { isPartywallError } from '../../core/errors.ts'
 import type { Logger } from '../../core/ports.ts'
-import type { JsonValue } from '../../core/tenant.ts'
-import type { Caller, GuestRequest, GuestResponse, GuestService } from '../services.ts'
+import { jsonAnswer, platformRefusal } from '../answers.ts'
+import type { Caller, GuestRequest, GuestService } from '../services.ts'
 
 export interface BrokerServices {
   readonly kvs: GuestService
@@ -29,6 +29,8 @@ export function createBroker(services: BrokerServices, logger: Logger): GuestSer
   return {
     async handle(caller, request) {
       try {
+        // An installation that has ended: its last words are heard, and nothing more is done for it.
+        if (caller.context.mode === 'read-only') return ENDED
         return await serviceOf(services, caller, request).handle(caller, request)
       } catch (error) {
         if (isPartywallError(error) && error.fault !== 'us') throw error
@@ -65,20 +67,15 @@ function gatewayOf(services: BrokerServices, caller: Caller, path: string): Gues
 
 const mayStore = ({ manifest }: Caller): boolean => manifest.permissions.scopes.includes(STORAGE_SCOPE)
 
-const answer = (status: number, body?: JsonValue): GuestResponse => ({
-  status,
-  statusText: '',
-  headers: [['content-type', 'application/json']],
-  ...(body === undefined ? {} : { body: { text: JSON.stringify(body) } }),
-})
+const ENDED = platformRefusal(401, 'INSTALLATION_ENDED', 'the app is not installed here any more')
 
 const NO_STORAGE: GuestService = {
   handle: async () =>
-    answer(403, {
+    jsonAnswer(403, {
       code: 'PERMISSION_DENIED',
       message: `The manifest does not ask for the scope ${STORAGE_SCOPE}, which storage needs.`,
     }),
 }
 
 /** Accounts whose data an app reports: none of a simulated site is ever closed. (Protocol s. 4.3.) */
-const PERSONAL_DATA: GuestService = { handle: async () => answer(204) }
+const PERSONAL_DATA: GuestService = { handle: async () => jsonAnswer(204) }

@@ -4,10 +4,12 @@
  */
 
 import { randomUUID } from 'node:crypto'
-import type { TenantContext } from '../../core/context.ts'
+import path from 'node:path'
+import { runInContext, type TenantContext } from '../../core/context.ts'
 import { isPartywallError, PartywallError } from '../../core/errors.ts'
 import type { JsonValue } from '../../core/tenant.ts'
 import type { CallLimits, IsolationPolicy, Sandbox, SandboxLogLine } from '../../sandbox/types.ts'
+import { readableStack } from '../bundle/source-map.ts'
 import { FETCH, type GuestCall, type GuestOutcome, type GuestRequest } from '../guest/protocol.ts'
 import type { Caller, GuestService } from '../services.ts'
 import type { Environment, Environments } from './environments.ts'
@@ -23,6 +25,8 @@ export interface FunctionCall {
   /** Account that the call is made for. */
   readonly accountId?: string
   readonly timeoutMs: number
+  /** Of a queue's event: how many pushes led to it. */
+  readonly chain?: number
 }
 
 /** One line of an app's log, and whose it is. */
@@ -63,25 +67,30 @@ export function createRunner(deps: RunnerDeps): Runner {
     const environment = await deps.environments.get(identity.app, identity.environment)
     const version = environment.versions.get(installation.major)
     if (version === undefined) throw new PartywallError('ERR_FORGE_VERSION_MISSING')
-    return { installation, environment, version, loaded: await deps.versions.load(version) }
+    return { installation, environment, loaded: await deps.versions.load(version) }
   }
 
   return {
     versionOf: async context => (await find(context)).loaded,
     async run(context, call) {
-      const { installation, environment, version, loaded } = await find(context)
+      const { installation, environment, loaded } = await find(context)
       const handler = handlerOf(loaded, call.functionKey)
       const invocationId = randomUUID()
       const caller = callerOf(context, installation, environment, loaded, call)
       const outcome = (await deps.sandbox.call({
         program: loaded.program,
-        instance: `${context.identity.uid} ${version.hash} ${environment.id}`,
+        // Of this environment alone, and for good: a reinstallation is another identity.
+        instance: context.identity.uid,
         policy: deps.policyOf(environment),
         payload: guestCallOf(caller, environment, handler, invocationId, call) as unknown as JsonValue,
         limits: limitsOf(call.timeoutMs),
         onRequest: (name, payload, signal) => {
           if (name !== FETCH) throw new PartywallError('ERR_FORGE_GUEST')
-          return deps.broker.handle({ ...caller, signal }, readRequest(payload)) as unknown as Promise<JsonValue>
+          const request = readRequest(payload)
+          // What the process sends arrives in the context of whoever started it, which may have been anybody's call.
+          return runInContext(context, () =>
+            deps.broker.handle({ ...caller, signal }, request),
+          ) as unknown as Promise<JsonValue>
         },
         onLog: line =>
           deps.onLog({ ...line, installationId: installation.id, functionKey: call.functionKey, invocationId }),
@@ -89,7 +98,7 @@ export function createRunner(deps: RunnerDeps): Runner {
       })) as unknown as GuestOutcome
       const check = context.ensureLive()
       if (check !== undefined) await check
-      return resultOf(outcome, call.functionKey)
+      return resultOf(outcome, call.functionKey, path.join(loaded.program.folder, loaded.program.entry))
     },
   }
 }
@@ -130,6 +139,7 @@ const callerOf = (
   ...(call.accountId === undefined ? {} : { accountId: call.accountId }),
   moduleKey: call.moduleKey,
   functionKey: call.functionKey,
+  ...(call.chain === undefined ? {} : { chain: call.chain }),
   signal: context.signal,
 })
 
@@ -197,12 +207,13 @@ const isBody = (body: unknown): boolean => {
   return typeof text === 'string' || typeof base64 === 'string'
 }
 
-function resultOf(outcome: GuestOutcome, functionKey: string): JsonValue | undefined {
+/** @param bundle  file whose positions a stack names; the error names the app's own */
+function resultOf(outcome: GuestOutcome, functionKey: string, bundle: string): JsonValue | undefined {
   if (outcome.ok) return outcome.value
   const { name, message, stack, status } = outcome.error
   throw new PartywallError('ERR_FORGE_FUNCTION', {
     message: `function ${functionKey} threw ${name}: ${message}`,
-    details: { name, message, stack, status },
+    details: { name, message, status, stack: stack === undefined ? undefined : readableStack(stack, bundle) },
   })
 }
 

@@ -36,6 +36,14 @@ export interface Versions {
   load(version: Version): Promise<LoadedVersion>
 }
 
+/** UUID of the app in a folder. @throws ERR_FORGE_APP_FOLDER, ERR_FORGE_MANIFEST */
+export async function readAppId(
+  appFolder: string,
+  variables: Readonly<Record<string, string | undefined>>,
+): Promise<string> {
+  return readManifest(await readManifestText(appFolder), { variables }).appId
+}
+
 const MANIFEST = 'manifest.json'
 const MANIFEST_FILES = ['manifest.yml', 'manifest.yaml']
 /** A process of the app may use this where the manifest says nothing (protocol s. 5.3). */

@@ -117,6 +117,7 @@ async function guardAlone(world: AdapterWorld): Promise<string> {
     target: '/own/whoami',
     remoteAddress: '203.0.113.9',
     header: () => undefined,
+    headerNames: () => [],
     headerValues: () => [],
     body: async () => Buffer.alloc(0),
   }

@@ -9,6 +9,7 @@ const viewOf = (target: string): RequestView => ({
   target,
   remoteAddress: undefined,
   header: () => undefined,
+  headerNames: () => [],
   headerValues: () => [],
   body: async () => Buffer.alloc(0),
 })

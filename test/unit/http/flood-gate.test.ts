@@ -12,6 +12,7 @@ const viewFrom = (remoteAddress: string, target = '/'): RequestView => ({
   target,
   remoteAddress,
   header: () => undefined,
+  headerNames: () => [],
   headerValues: () => [],
   body: async () => Buffer.alloc(0),
 })

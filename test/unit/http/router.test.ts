@@ -11,6 +11,7 @@ const view = (method: string, target: string, headers: Record<string, string> = 
   target,
   remoteAddress: '192.0.2.1',
   header: name => headers[name],
+  headerNames: () => [],
   headerValues: name => (headers[name] === undefined ? [] : [headers[name]]),
   body: async () => Buffer.alloc(0),
 })

@@ -186,6 +186,7 @@ export function view(
     target,
     remoteAddress: '192.0.2.1',
     header: name => (headers.has(name) ? valuesOf(name).join(', ') : undefined),
+    headerNames: () => [],
     headerValues: valuesOf,
     body: async () => raw,
   }

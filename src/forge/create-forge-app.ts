@@ -1,0 +1,225 @@
+/** Puts one Forge app together: its services, its handlers, its routes; and installs, upgrades and uninstalls it. */
+
+import { createHash, randomUUID } from 'node:crypto'
+import path from 'node:path'
+import type { TenantContext } from '../core/context.ts'
+import { isPartywallError } from '../core/errors.ts'
+import { type IdentityKey, type IdentityRecord, isLive } from '../core/tenant.ts'
+import type { Answer, RoutedRequest } from '../http/view.ts'
+import type { IsolationPolicy, Sandbox } from '../sandbox/types.ts'
+import type { ForgeDeps } from './create-forge.ts'
+import { createEgressService } from './egress/egress-service.ts'
+import type { ForgeApp, ForgeOptions } from './forge-types.ts'
+import { advance, untilIdle } from './invocations/advance.ts'
+import { createEventHandler } from './invocations/async-events.ts'
+import type { InvocationParts } from './invocations/parts.ts'
+import { createQueueService } from './invocations/queue-service.ts'
+import { createScheduleHandler, planSchedules } from './invocations/schedules.ts'
+import { createForgeTime } from './invocations/time.ts'
+import { LONGEST_MS } from './invocations/timeouts.ts'
+import { createTriggerHandler } from './invocations/triggers.ts'
+import { createWebTriggerRoute } from './invocations/web-trigger-route.ts'
+import { createWebTriggerService } from './invocations/web-trigger-service.ts'
+import { createWebTriggerUrls } from './invocations/web-trigger-urls.ts'
+import { createNotSimulated } from './not-simulated.ts'
+import { createBroker } from './platform/broker.ts'
+import { deploy } from './platform/deploy.ts'
+import { createEnvironments } from './platform/environments.ts'
+import { createInstallations, type InstallationsDeps } from './platform/installations.ts'
+import { createRunner, type Runner } from './platform/runner.ts'
+import { createVersions, readAppId } from './platform/versions.ts'
+import type { ProductBackend } from './product/backend.ts'
+import { createProductGateway } from './product/gateway.ts'
+import { createRecordedBackend, createRecordingBackend } from './product/recorded.ts'
+import { createSiteBackend } from './product/site-backend.ts'
+import { createKvsService } from './storage/kvs.ts'
+import { createLegacyStorage } from './storage/legacy.ts'
+import { FORGE_LIMITS } from './storage/limits.ts'
+import { createSeal } from './storage/seal.ts'
+
+/** A Forge app as the platform serves it. */
+export interface ServedForgeApp {
+  /** App and environment. */
+  readonly key: string
+  readonly app: ForgeApp
+  readonly identityKeyOf: (installationId: string) => IdentityKey
+  readonly serveWebTrigger: (context: TenantContext, id: string, request: RoutedRequest) => Promise<Answer | undefined>
+}
+
+/** Longest that a function's answer may need beyond the function's own limit. */
+const MARGIN_MS = 10_000
+
+/** @param claim  throws where an app of this key is there already */
+export async function createForgeApp(
+  options: ForgeOptions,
+  deps: ForgeDeps,
+  sandbox: Sandbox,
+  claim: (key: string) => void,
+): Promise<ServedForgeApp> {
+  const { environment = 'development', manifestVariables = {} } = options
+  const appId = await readAppId(options.folder, manifestVariables)
+  const key = `${appId} ${environment}`
+  claim(key)
+  const environments = createEnvironments({ registry: deps.registry, clock: deps.clock, newId: randomUUID })
+  const versions = createVersions(path.join(deps.folder, appId, environment))
+  const deployNow = () =>
+    deploy(
+      { folder: options.folder, appId, environment, variables: manifestVariables },
+      { environments, versions, sandbox },
+    )
+  let deployment = await deployNow()
+
+  const time = createForgeTime(deps.clock)
+  const prefix = `forge:${appId}:${environment}`
+  const handlers = { event: `${prefix}:event`, trigger: `${prefix}:trigger`, schedule: `${prefix}:schedule` }
+  const stateOf = (context: TenantContext) => deps.storeOf(context, 'internal').narrow('forge')
+  const urls = createWebTriggerUrls(deps.app.baseUrl, { stateOf, random: deps.random })
+  const services = createServices(options, deps, urls)
+  // The queue's service needs the runner that the services are made for: it comes a moment later.
+  let queue: ReturnType<typeof createQueueService> | undefined
+  const broker = createBroker(
+    {
+      ...services,
+      queue: {
+        handle: (caller, request) => {
+          if (queue === undefined) throw new TypeError('a call before the platform was whole')
+          return queue.handle(caller, request)
+        },
+      },
+    },
+    deps.logger,
+  )
+  const policy: IsolationPolicy = options.isolation ?? 'installation'
+  const runner: Runner = createRunner({
+    sandbox,
+    environments,
+    versions,
+    broker,
+    policyOf: () => policy,
+    onLog:
+      options.onLog ??
+      (({ level, text, installationId, functionKey }) =>
+        deps.logger[level]('forge-log', { tenant: installationId, function: functionKey, text })),
+  })
+  const parts: InvocationParts = {
+    runner,
+    jobs: deps.jobs,
+    time,
+    random: deps.random,
+    logger: deps.logger,
+    handlers,
+    stateOf,
+  }
+  queue = createQueueService(parts, deps.clock)
+  const longest = LONGEST_MS + MARGIN_MS
+  deps.handlers.set(handlers.event, createEventHandler(parts), 'full', longest)
+  deps.handlers.set(handlers.trigger, createTriggerHandler(parts), 'full', longest)
+  deps.handlers.set(handlers.schedule, createScheduleHandler(parts), 'full', longest)
+
+  const names = Object.values(handlers)
+  const identityKeyOf = (externalId: string): IdentityKey => ({ app: appId, environment, dialect: 'forge', externalId })
+  const installationsDeps: InstallationsDeps = {
+    deps,
+    parts,
+    urls,
+    environments,
+    versions,
+    sandbox,
+    appId,
+    environment,
+    identityKeyOf,
+    uninstallHandler: `${prefix}:uninstalled`,
+    idle: tenant => untilIdle([tenant], { pool: deps.pool, handlers: names, lookSoon: deps.lookSoon }),
+    cloudIdOf: origin => uuidOf(`partywall site ${origin}`),
+  }
+  const installations = createInstallations(installationsDeps)
+  const tenants = async () => (await installations.records()).map(({ tenantUid }) => tenantUid)
+  const shared = { pool: deps.pool, time, handlers: names, lookSoon: deps.lookSoon }
+
+  const app: ForgeApp = {
+    id: appId,
+    get name() {
+      return deployment.manifest.name ?? appId
+    },
+    environment,
+    get manifest() {
+      return deployment.manifest
+    },
+    get deployment() {
+      return deployment
+    },
+    boundary: sandbox.boundary,
+    async deploy() {
+      deployment = await deployNow()
+      if (deployment.kind === 'minor') await replan(await installations.records(), deps, parts)
+      return deployment
+    },
+    install: site => installations.install(site),
+    installation: id => installations.get(id),
+    installations: () => installations.list(),
+    variables: {
+      set: (name, value, { encrypt = false } = {}) =>
+        environments.setVariable(appId, environment, name, { value, isEncrypted: encrypt }),
+      unset: name => environments.setVariable(appId, environment, name, undefined),
+      async list() {
+        const { variables } = await environments.get(appId, environment)
+        return [...variables].map(([name, { value, isEncrypted }]) => ({
+          name,
+          isEncrypted,
+          value: isEncrypted ? undefined : value,
+        }))
+      },
+    },
+    time: { now: time.now, advance: async ms => advance(ms, await tenants(), shared) },
+    idle: async () => untilIdle(await tenants(), shared),
+  }
+  const serveWebTrigger = createWebTriggerRoute({ runner, urls, clock: deps.clock, logger: deps.logger })
+  return { key, app, identityKeyOf, serveWebTrigger }
+}
+
+/** What stands behind a guest's requests, but for the queue. */
+function createServices(options: ForgeOptions, deps: ForgeDeps, urls: ReturnType<typeof createWebTriggerUrls>) {
+  const notSimulated = createNotSimulated(deps.logger)
+  const storage = {
+    pool: deps.pool,
+    seal: createSeal(deps),
+    limits: FORGE_LIMITS,
+    cursorKey: deps.cursorKey,
+    clock: deps.clock,
+    logger: deps.logger,
+  }
+  return {
+    kvs: createKvsService(storage),
+    legacyStorage: createLegacyStorage(storage),
+    product: createProductGateway(backendOf(options, deps)),
+    egress: createEgressService(deps.outbound, { developmentHosts: deps.developmentHosts }),
+    webTriggers: createWebTriggerService(urls, notSimulated),
+    notSimulated,
+  }
+}
+
+function backendOf({ product }: ForgeOptions, { outbound }: ForgeDeps): ProductBackend {
+  if (product === undefined) return createSiteBackend(outbound, () => undefined)
+  if ('replay' in product) return createRecordedBackend(product.replay)
+  const site = createSiteBackend(outbound, product.credentials)
+  return product.record === undefined ? site : createRecordingBackend(site, product.record)
+}
+
+/** A new version may have other schedules; an installation that ends meanwhile needs none. */
+async function replan(records: readonly IdentityRecord[], deps: ForgeDeps, parts: InvocationParts): Promise<void> {
+  for (const identity of records) {
+    if (!isLive(identity)) continue
+    try {
+      await deps.binder.run(identity, context => planSchedules(context, parts))
+    } catch (error) {
+      if (!isPartywallError(error, 'ERR_TENANT_REVOKED') && !isPartywallError(error, 'ERR_TENANT_DISABLED')) throw error
+    }
+  }
+}
+
+/** The same text gives the same UUID (version 8). */
+function uuidOf(text: string): string {
+  const hex = createHash('sha256').update(text).digest('hex')
+  const variant = ((Number.parseInt(hex.charAt(16), 16) & 3) | 8).toString(16)
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+}
