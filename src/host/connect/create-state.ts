@@ -4,6 +4,7 @@ import { createAddonClient } from '../addon-client.ts'
 import { createFaults } from '../faults/faults.ts'
 import { createViews } from '../pages/views.ts'
 import { createHostRandom } from '../random.ts'
+import { createForgeTokens } from './forge/tokens.ts'
 import { createKeyRing } from './keys/key-ring.ts'
 import { createAccessTokens } from './oauth/access-tokens.ts'
 import { connectErrorReply } from './rest/errors.ts'
@@ -33,6 +34,7 @@ export function createConnectState(given: Given, { seed, firstId, ...settings }:
     installs: [],
     views: createViews(random),
     accessTokens: createAccessTokens(clock, random),
+    forge: createForgeTokens(() => state, random),
     deliveries: createConnectDeliveries(() => state),
     faults: createFaults(closing, connectErrorReply),
     apps: createAddonClient(closing),

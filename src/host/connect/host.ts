@@ -11,6 +11,7 @@ import { actionsOn } from './apps/actions.ts'
 import { ConnectInstallation } from './apps/installation.ts'
 import { type ConnectInstallOptions, installApp } from './apps/lifecycle.ts'
 import { createConnectState } from './create-state.ts'
+import type { ForgeCredentialRequest } from './forge/tokens.ts'
 import type { SigningKey } from './keys/key-ring.ts'
 import { connectErrorReply } from './rest/errors.ts'
 import { connectRoutes } from './routes.ts'
@@ -54,6 +55,11 @@ export interface ConnectHost {
    * @throws DescriptorError when there is nothing to install · TypeError when the app is there already
    */
   install(descriptorUrl: string, product: Product, options?: ConnectInstallOptions): Promise<ConnectInstallation>
+  /**
+   * Credentials by which a Forge platform calls the products for its apps; give it to `app.forge({ product: { credentials } })`. A
+   * person who is not on the site gets none.
+   */
+  readonly forgeCredentials: (request: ForgeCredentialRequest) => string | undefined
   /** Something happens in a product. @returns when each delivery has had its first attempt */
   fire(
     product: Product,
@@ -127,6 +133,7 @@ const publish = (state: ConnectState, close: () => Promise<void>): ConnectHost =
     installApp(state, descriptorUrl, product, options, facts => new ConnectInstallation(facts, actionsOn(state))),
   fire: (product, event, { place = {}, payload = {} } = {}) =>
     state.deliveries.send({ product, event, place, payload }),
+  forgeCredentials: request => state.forge.credentials(request),
   rotateKey: options => state.keys.rotate(options),
   retryPending: (options = {}) => state.deliveries.retryPending(options),
   idle: () => state.deliveries.idle(),

@@ -8,6 +8,8 @@ import type { HostRandom } from '../random.ts'
 import type { Route } from '../server/reply.ts'
 import type { HostClock } from '../state.ts'
 import type { ConnectInstallation } from './apps/installation.ts'
+import type { ForgeEvent } from './forge/events.ts'
+import type { ForgeTokens } from './forge/tokens.ts'
 import type { KeyRing } from './keys/key-ring.ts'
 import type { AccessTokens } from './oauth/access-tokens.ts'
 import type { AppView } from './pages/frame.ts'
@@ -38,6 +40,8 @@ export interface ConnectEvents {
   readonly request: ConnectRequest
   /** After each attempt of a delivery, whatever came of it. */
   readonly delivery: ConnectDelivery
+  /** Something happened in a product: what a Forge app that is installed there hears of it. */
+  readonly forge: ForgeEvent
 }
 
 export interface ConnectState {
@@ -52,6 +56,7 @@ export interface ConnectState {
   /** Every installation ever tried, oldest first. */
   readonly installs: ConnectInstallation[]
   readonly accessTokens: AccessTokens
+  readonly forge: ForgeTokens
   /** Pages that users have open in the host's own page. */
   readonly views: ViewTable<AppView>
   readonly deliveries: ConnectDeliveries

@@ -1,4 +1,4 @@
-/** Who calls the product: an app by a signed token, or by a bearer token of one of its users. Refuses everything else. */
+/** Who calls the product: an app by a signed token, or by a bearer token of its own or of one of its users. Refuses everything else. */
 
 import { decodeJws, verifyJws } from '../../../wire/jws.ts'
 import { checkClaims } from '../../../wire/jwt.ts'
@@ -13,7 +13,11 @@ import type { ConnectUser } from '../sites/user.ts'
 import type { ConnectState } from '../state.ts'
 
 export interface Caller {
-  readonly installation: ConnectInstallation
+  /** Of a Connect app; a Forge app has none here. */
+  readonly installation: ConnectInstallation | undefined
+  /** Key of a Connect app, id of a Forge app. */
+  readonly appKey: string
+  readonly appName: string
   readonly scopes: readonly ConnectScopeName[]
   /** Whom the app acts as. */
   readonly user: ConnectUser | undefined
@@ -26,7 +30,7 @@ export function callerOf(state: ConnectState, product: Product, call: IncomingCa
   if (call.method === 'GET' && call.body.length > 0) throw new ApiError(403, 'A GET must not have a body.')
   const [scheme = '', token = ''] = (call.header('authorization') ?? '').split(' ')
   if (scheme === 'JWT') return { ...appOf(state, product, call, token), user: undefined }
-  if (scheme === 'Bearer') return bearerOf(state, product, token)
+  if (scheme === 'Bearer') return forgeCallerOf(state, product, token) ?? bearerOf(state, product, token)
   throw unauthorized('Client must be authenticated to access this resource.')
 }
 
@@ -37,7 +41,36 @@ export function needScope({ scopes }: Caller, scope: ConnectScopeName): void {
 
 function appOf(state: ConnectState, product: Product, call: IncomingCall, token: string) {
   const installation = verifyAppToken(state, product, token, call)
-  return { installation, scopes: installation.descriptor.scopes }
+  return { ...named(installation), scopes: installation.descriptor.scopes }
+}
+
+const named = (installation: ConnectInstallation) => ({
+  installation,
+  appKey: installation.appKey,
+  appName: installation.descriptor.name,
+})
+
+/** @throws ApiError 403 this is for Connect apps, and a Forge app calls */
+export function connectInstallation({ installation }: Caller): ConnectInstallation {
+  if (installation === undefined) throw new ApiError(403, 'Only a Connect app may do this.')
+  return installation
+}
+
+/** Id of the Forge app that calls, `undefined` for a Connect app. */
+export const forgeAppOf = ({ installation, appKey }: Caller): string | undefined =>
+  installation === undefined ? appKey : undefined
+
+function forgeCallerOf({ forge }: ConnectState, product: Product, text: string): Caller | undefined {
+  const token = forge.find(text)
+  if (token === undefined) return undefined
+  if (token.site !== product.site) throw unauthorized('The access token is of another site.')
+  return {
+    installation: undefined,
+    appKey: token.appId,
+    appName: 'A Forge app',
+    scopes: token.scopes,
+    user: token.user,
+  }
 }
 
 /** @throws ApiError 401 */
@@ -76,7 +109,8 @@ function bearerOf(state: ConnectState, product: Product, text: string): Caller {
   if (token === undefined || token.installation.product !== product || !token.installation.isInstalled) {
     throw unauthorized('The access token is unknown or too old.')
   }
-  return token
+  const { installation, user, scopes } = token
+  return { ...named(installation), user, scopes }
 }
 
 const unauthorized = (message: string): ApiError =>

@@ -2,6 +2,7 @@
 
 import { ApiError } from '../../server/api-error.ts'
 import type { Reply } from '../../server/reply.ts'
+import { connectInstallation } from './access.ts'
 import type { ProductCall, ProductRoute } from './product-route.ts'
 import { propertyRoutes } from './properties.ts'
 
@@ -17,26 +18,30 @@ export const appRoutes: readonly ProductRoute[] = [
     method: 'GET',
     path: `${PATH}/properties/${CLIENT_KEY_PROPERTY}`,
     scope: 'NONE',
-    handle: call => ({ status: 200, json: { key: CLIENT_KEY_PROPERTY, value: own(call).installation.clientKey } }),
+    handle: call => ({
+      status: 200,
+      json: { key: CLIENT_KEY_PROPERTY, value: connectInstallation(own(call)).clientKey },
+    }),
   },
   ...propertyRoutes({
     products: PRODUCTS,
     path: PATH,
     read: 'NONE',
     write: 'NONE',
-    of: call => own(call).installation.properties,
+    of: call => connectInstallation(own(call)).properties,
   }),
 ]
 
 /** An app sees itself alone, and not as one of its users. */
 function own(call: ProductCall): ProductCall {
   if (call.user !== undefined) throw new ApiError(403, 'Only the app itself may do this.')
-  if (call.param('appKey') !== call.installation.appKey) throw new ApiError(404, 'Add-on not found.')
+  if (call.param('appKey') !== connectInstallation(call).appKey) throw new ApiError(404, 'Add-on not found.')
   return call
 }
 
-function describe({ installation, product }: ProductCall): Reply {
-  const { appKey, descriptor, state, licence, clientKey } = installation
+function describe(call: ProductCall): Reply {
+  const { product } = call
+  const { appKey, descriptor, state, licence, clientKey } = connectInstallation(call)
   return {
     status: 200,
     json: {

@@ -3,6 +3,7 @@
 import type { Reply } from '../../server/reply.ts'
 import type { IssueComment } from '../sites/issue.ts'
 import type { ConnectState } from '../state.ts'
+import { forgeAppOf } from './access.ts'
 import { found, readBody } from './body.ts'
 import { describeIssue, issueOf } from './issues.ts'
 import type { ProductCall, ProductRoute } from './product-route.ts'
@@ -80,6 +81,12 @@ function tell(state: ConnectState, call: ProductCall, event: string, comment: Is
   const { product, user } = call
   const payload = { comment: describe(comment), issue: describeIssue(product, issue) }
   state.deliveries.inBackground(
-    state.deliveries.send({ product, event, place: { issue, ...(user && { user }) }, payload }),
+    state.deliveries.send({
+      product,
+      event,
+      place: { issue, ...(user && { user }) },
+      payload,
+      causedBy: forgeAppOf(call),
+    }),
   )
 }

@@ -6,6 +6,7 @@ import type { Reply } from '../../server/reply.ts'
 import type { Content } from '../sites/content.ts'
 import type { Product } from '../sites/product.ts'
 import type { ConnectState } from '../state.ts'
+import { forgeAppOf } from './access.ts'
 import { found, readBody } from './body.ts'
 import type { ProductCall, ProductRoute } from './product-route.ts'
 
@@ -91,7 +92,8 @@ function trash(call: ProductCall, state: ConnectState): Reply {
   return { status: 204 }
 }
 
-function tell(state: ConnectState, { product, user }: ProductCall, what: string, content: Content): void {
+export function tell(state: ConnectState, call: ProductCall, what: string, content: Content): void {
+  const { product, user } = call
   const prefix = content.type === 'page' ? 'page' : 'blog'
   const payload = { [content.type]: { id: content.id, title: content.title, version: content.version } }
   const place = { content, ...(user && { user }) }
@@ -101,6 +103,7 @@ function tell(state: ConnectState, { product, user }: ProductCall, what: string,
       event: `${prefix}_${what}`,
       place,
       payload: { ...payload, userAccountId: user?.accountId },
+      causedBy: forgeAppOf(call),
     }),
   )
 }

@@ -3,6 +3,7 @@
 import { FieldError } from '../../fields.ts'
 import type { Reply } from '../../server/reply.ts'
 import { readModules } from '../apps/modules.ts'
+import { connectInstallation } from './access.ts'
 import { readBody } from './body.ts'
 import type { ProductCall, ProductRoute } from './product-route.ts'
 
@@ -16,14 +17,15 @@ export const dynamicModuleRoutes: readonly ProductRoute[] = [
   { products: PRODUCTS, method: 'DELETE', path: PATH, scope: 'NONE', handle: remove },
 ]
 
-function list({ installation }: ProductCall): Reply {
+function list(call: ProductCall): Reply {
+  const installation = connectInstallation(call)
   const modules: Record<string, unknown[]> = {}
   for (const { type, document } of installation.dynamicModules) modules[type] = [...(modules[type] ?? []), document]
   return { status: 200, json: modules }
 }
 
 function register(call: ProductCall): Reply {
-  const { installation } = call
+  const installation = connectInstallation(call)
   installation.dynamicModules = readBody(call, body => {
     const all = [...installation.dynamicModules, ...readModules(body)]
     const keys = [...installation.descriptor.modules, ...all].map(({ key }) => key)
@@ -36,7 +38,9 @@ function register(call: ProductCall): Reply {
 }
 
 /** Those named by `moduleKey`; without a name all. */
-function remove({ installation, call }: ProductCall): Reply {
+function remove(productCall: ProductCall): Reply {
+  const { call } = productCall
+  const installation = connectInstallation(productCall)
   const keys = call.query.getAll('moduleKey')
   installation.dynamicModules = installation.dynamicModules.filter(({ key }) => keys.length > 0 && !keys.includes(key))
   return { status: 204 }

@@ -6,6 +6,7 @@ import type { Reply } from '../../server/reply.ts'
 import type { Issue, Project } from '../sites/issue.ts'
 import type { Product } from '../sites/product.ts'
 import type { ConnectState } from '../state.ts'
+import { forgeAppOf } from './access.ts'
 import { found, readBody } from './body.ts'
 import type { ProductCall, ProductRoute } from './product-route.ts'
 import { propertyRoutes } from './properties.ts'
@@ -110,8 +111,9 @@ function remove(call: ProductCall, state: ConnectState): Reply {
   return { status: 204 }
 }
 
-function tell(state: ConnectState, { product, user }: ProductCall, event: string, issue: Issue): void {
+export function tell(state: ConnectState, call: ProductCall, event: string, issue: Issue): void {
+  const { product, user } = call
   const payload = { issue: describeIssue(product, issue) }
   const place = { issue, ...(user && { user }) }
-  state.deliveries.inBackground(state.deliveries.send({ product, event, place, payload }))
+  state.deliveries.inBackground(state.deliveries.send({ product, event, place, payload, causedBy: forgeAppOf(call) }))
 }

@@ -4,16 +4,19 @@ import { ApiError } from '../../server/api-error.ts'
 import type { Reply } from '../../server/reply.ts'
 import { contentField, issueField } from '../webhooks/fields.ts'
 import { type FieldReader, matchesQuery, QueryError } from '../webhooks/query.ts'
+import { readBody } from './body.ts'
 import { describeContent } from './contents.ts'
 import { describeIssue } from './issues.ts'
 import type { ProductCall, ProductRoute } from './product-route.ts'
 
 const JIRA = ['jira'] as const
-const MAX_RESULTS = 50
+const MAX_RESULTS = 100
 
 export const searchRoutes: readonly ProductRoute[] = [
   { products: JIRA, method: 'GET', path: '/rest/api/:version/search', scope: 'READ', handle: searchIssues },
   { products: JIRA, method: 'GET', path: '/rest/api/:version/search/jql', scope: 'READ', handle: searchIssues },
+  { products: JIRA, method: 'POST', path: '/rest/api/:version/search', scope: 'READ', handle: searchByBody },
+  { products: JIRA, method: 'POST', path: '/rest/api/:version/search/jql', scope: 'READ', handle: searchByBody },
   { products: JIRA, method: 'GET', path: '/rest/api/:version/project/search', scope: 'READ', handle: listProjects },
   {
     products: ['confluence'],
@@ -34,6 +37,16 @@ function select<T>(query: string, all: Iterable<T>, readerOf: (one: T) => FieldR
   }
 }
 
+/** The same, where a query is too long for an address. */
+function searchByBody(call: ProductCall): Reply {
+  const given = readBody(call, body => body)
+  const query = new URLSearchParams()
+  for (const name of ['jql', 'startAt', 'maxResults', 'nextPageToken']) {
+    if (given[name] !== undefined) query.set(name, String(given[name]))
+  }
+  return searchIssues({ ...call, call: { ...call.call, query } })
+}
+
 /** The page that `startAt` (Jira) or `start` (Confluence) asks for. */
 function pageOf<T>({ call: { query } }: ProductCall, all: readonly T[], startName: string, sizeName: string) {
   const start = Math.max(0, Number(query.get(startName)) || 0)
@@ -44,9 +57,15 @@ function pageOf<T>({ call: { query } }: ProductCall, all: readonly T[], startNam
 function searchIssues(call: ProductCall): Reply {
   const jql = call.call.query.get('jql') ?? ''
   const issues = select(jql, call.site.issues.values(), issue => field => issueField(issue, field))
-  const { start, size, values, isLast } = pageOf(call, issues, 'startAt', 'maxResults')
+  // The newer search names pages by tokens, which are places here.
+  const startName = call.call.query.has('nextPageToken') ? 'nextPageToken' : 'startAt'
+  const { start, size, values, isLast } = pageOf(call, issues, startName, 'maxResults')
+  const next = isLast ? {} : { nextPageToken: String(start + size) }
   const shown = values.map(issue => describeIssue(call.product, issue))
-  return { status: 200, json: { startAt: start, maxResults: size, total: issues.length, isLast, issues: shown } }
+  return {
+    status: 200,
+    json: { startAt: start, maxResults: size, total: issues.length, isLast, ...next, issues: shown },
+  }
 }
 
 function listProjects(call: ProductCall): Reply {

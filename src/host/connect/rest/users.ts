@@ -31,27 +31,26 @@ export const userRoutes: readonly ProductRoute[] = [
   },
 ]
 
-const describe = ({ installation }: ProductCall, user: ConnectUser) => ({
+export const describeUserOf = ({ scopes }: ProductCall, user: ConnectUser) => ({
   accountId: user.accountId,
   accountType: 'atlassian',
   displayName: user.displayName,
   timeZone: user.timeZone,
   locale: user.locale,
   active: user.accountStatus !== 'closed',
-  ...(installation.descriptor.scopes.includes('ACCESS_EMAIL_ADDRESSES') && { emailAddress: user.email }),
+  ...(scopes.includes('ACCESS_EMAIL_ADDRESSES') && { emailAddress: user.email }),
 })
 
 /** The user the app acts as; else the app's own account. */
 function describeSelf(call: ProductCall): Reply {
-  const { user, installation } = call
-  if (user !== undefined) return { status: 200, json: describe(call, user) }
-  const { appKey, descriptor } = installation
-  return { status: 200, json: { accountId: `app:${appKey}`, accountType: 'app', displayName: descriptor.name } }
+  const { user, appKey, appName } = call
+  if (user !== undefined) return { status: 200, json: describeUserOf(call, user) }
+  return { status: 200, json: { accountId: `app:${appKey}`, accountType: 'app', displayName: appName, active: true } }
 }
 
 function describeUser(call: ProductCall): Reply {
   const user = call.site.users.get(call.call.query.get('accountId') ?? '')
-  return { status: 200, json: describe(call, found(user, 'user')) }
+  return { status: 200, json: describeUserOf(call, found(user, 'user')) }
 }
 
 function checkJiraPermissions(call: ProductCall): Reply {

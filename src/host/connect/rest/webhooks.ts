@@ -6,6 +6,7 @@ import type { ConnectInstallation } from '../apps/installation.ts'
 import type { ConnectState } from '../state.ts'
 import { type DynamicWebhookSpec, MAX_DYNAMIC_WEBHOOKS } from '../webhooks/dynamic-webhook.ts'
 import { matchesQuery, QueryError } from '../webhooks/query.ts'
+import { connectInstallation } from './access.ts'
 import { readBody } from './body.ts'
 import type { ProductCall, ProductRoute } from './product-route.ts'
 
@@ -22,7 +23,7 @@ export const webhookRoutes: readonly ProductRoute[] = [
 
 /** One answer for each entry, as some may be good and others not. */
 function create(call: ProductCall, { clock, random }: ConnectState): Reply {
-  const { installation } = call
+  const installation = connectInstallation(call)
   const { url, entries } = readBody(call, body => ({
     url: ownAddress(installation, readText(body.url, 'url')),
     entries: readList(body.webhooks, 'webhooks', readObject),
@@ -62,9 +63,9 @@ function readSpec(url: string, entry: Readonly<Record<string, unknown>>): Dynami
   }
 }
 
-function list({ installation }: ProductCall, { clock }: ConnectState): Reply {
-  const values = installation.webhooks
-    .list(clock.now())
+function list(call: ProductCall, { clock }: ConnectState): Reply {
+  const values = connectInstallation(call)
+    .webhooks.list(clock.now())
     .map(({ expiresAt, ...webhook }) => ({ ...webhook, expirationDate: new Date(expiresAt).toISOString() }))
   return {
     status: 200,
@@ -76,21 +77,23 @@ const idsOf = (call: ProductCall): readonly number[] =>
   readBody(call, ({ webhookIds }) => readList(webhookIds, 'webhookIds', (id, name) => readNumber(id, name)))
 
 function remove(call: ProductCall): Reply {
-  call.installation.webhooks.delete(idsOf(call))
+  connectInstallation(call).webhooks.delete(idsOf(call))
   return { status: 202 }
 }
 
 function refresh(call: ProductCall, { clock }: ConnectState): Reply {
-  const expiresAt = call.installation.webhooks.refresh(idsOf(call), clock.now())
+  const expiresAt = connectInstallation(call).webhooks.refresh(idsOf(call), clock.now())
   return { status: 200, json: { expirationDate: new Date(expiresAt).toISOString() } }
 }
 
-function listFailed({ installation }: ProductCall, { clock }: ConnectState): Reply {
-  const values = installation.webhooks.failures(clock.now()).map(({ delivery, failedAt }) => ({
-    id: delivery.id,
-    body: delivery.body,
-    url: delivery.url,
-    failureTime: failedAt,
-  }))
+function listFailed(call: ProductCall, { clock }: ConnectState): Reply {
+  const values = connectInstallation(call)
+    .webhooks.failures(clock.now())
+    .map(({ delivery, failedAt }) => ({
+      id: delivery.id,
+      body: delivery.body,
+      url: delivery.url,
+      failureTime: failedAt,
+    }))
   return { status: 200, json: { maxResults: 100, values } }
 }

@@ -16,9 +16,20 @@ export interface Content {
   /** Storage format. */
   body: string
   readonly properties: Map<string, ContentProperty>
+  readonly labels: Set<string>
+  readonly comments: Map<string, ContentComment>
+}
+
+export interface ContentComment {
+  readonly id: string
+  readonly authorId: string | undefined
+  /** Storage format. */
+  readonly body: string
 }
 
 export interface ContentProperty {
+  /** Of the newer API, which names properties by ids. */
+  readonly id?: string
   readonly value: unknown
   readonly version: number
 }

@@ -23,6 +23,15 @@ export interface Issue {
   fields: Record<string, unknown>
   readonly comments: Map<string, IssueComment>
   readonly properties: Map<string, unknown>
+  readonly watchers: Set<string>
+  readonly worklogs: Map<string, Worklog>
+}
+
+export interface Worklog {
+  readonly id: string
+  readonly authorId: string | undefined
+  readonly timeSpentSeconds: number
+  readonly comment: unknown
 }
 
 export interface IssueSpec {

@@ -61,6 +61,9 @@ export class Site {
     this.#state.deliveries.drop(({ product }) => product.site === this)
   }
 
+  /** Properties that Forge apps keep of themselves, by the app's id. */
+  readonly forgeProperties = new Map<string, Map<string, unknown>>()
+
   createUser(spec: ConnectUserSpec): ConnectUser {
     const user = new ConnectUser(`712020:${this.#state.random.uuid()}`, spec)
     this.users.set(user.accountId, user)
@@ -85,6 +88,8 @@ export class Site {
       fields: { ...spec.fields, summary: spec.summary },
       comments: new Map(),
       properties: new Map(),
+      watchers: new Set<string>(),
+      worklogs: new Map(),
     }
     this.issues.set(id, issue)
     return issue
@@ -97,7 +102,17 @@ export class Site {
   }
 
   createContent(space: Space, { title, body = '', type = 'page' }: ContentSpec): Content {
-    const content = { id: this.#nextId(), type, space, title, version: 1, body, properties: new Map() }
+    const content = {
+      id: this.#nextId(),
+      type,
+      space,
+      title,
+      version: 1,
+      body,
+      properties: new Map(),
+      labels: new Set<string>(),
+      comments: new Map(),
+    }
     this.contents.set(content.id, content)
     return content
   }

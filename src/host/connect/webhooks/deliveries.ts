@@ -3,6 +3,7 @@
 import { AddonCallError } from '../../addon-client.ts'
 import type { Attempt } from '../../webhooks/delivery.ts'
 import { createRetryQueue, type RetryQueue } from '../../webhooks/retry-queue.ts'
+import { forgeEventOf } from '../forge/events.ts'
 import type { ConnectState } from '../state.ts'
 import { signRequest } from '../tokens/sign.ts'
 import type { ConnectDelivery } from './delivery.ts'
@@ -31,7 +32,11 @@ export function createConnectDeliveries(host: () => ConnectState): ConnectDelive
   })
   return {
     ...queue,
-    send: source => queue.send(listenersOf(host(), source).map(listener => newRecord(host(), source, listener))),
+    send: source => {
+      const event = forgeEventOf(source)
+      if (event !== undefined) host().hooks.emit('forge', event)
+      return queue.send(listenersOf(host(), source).map(listener => newRecord(host(), source, listener)))
+    },
   }
 }
 

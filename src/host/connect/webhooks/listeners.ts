@@ -19,6 +19,8 @@ export interface HostEvent {
   readonly place: Place
   /** The body, but for time and event. */
   readonly payload: Readonly<Record<string, unknown>>
+  /** Id of the Forge app that has done it. */
+  readonly causedBy?: string | undefined
 }
 
 /** One webhook that is to be told. */
