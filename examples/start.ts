@@ -1,5 +1,5 @@
-// `npm start`: database, simulated HipChat, Jira, Confluence and Bitbucket, the examples in several tenants of each, a short scenario;
-// then it keeps serving until Ctrl-C.
+// `npm start`: database, simulated HipChat, Jira, Confluence and Bitbucket, the examples for HipChat, Connect and Forge in several tenants
+// of each, a short scenario; then it keeps serving until Ctrl-C.
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -8,6 +8,7 @@ import type { AppOptions } from 'partywall'
 import { startConnectHost, startHipchatHost } from 'partywall/host'
 import { startConnectExamples } from './connect-examples.ts'
 import { type ConnectReport, playConnectScenario } from './connect-scenario.ts'
+import { type ForgeReport, startForgeNotes } from './forge-notes.ts'
 import { type Greeter, startGreeter } from './greeter.ts'
 import { playScenario, type Refusal, type Report } from './scenario.ts'
 
@@ -59,7 +60,11 @@ try {
   closers.push(() => examples.close())
   const connectReport = await playConnectScenario(products, host, examples, say)
 
-  print(report, connectReport)
+  say('starting the Forge example in three installations')
+  const notes = await startForgeNotes({ ...common, products, port: port + 5 }, say)
+  closers.push(() => notes.close())
+
+  print(report, connectReport, notes.report)
   console.log(`
 still serving, Ctrl-C stops everything
   add-on      ${greeter.app.baseUrl}
@@ -69,6 +74,8 @@ pages to open in a browser
   greeter
     ${host.installations[0]?.pageUrl('/panel')}
 ${connectReport.pages.map(({ name, url }) => `  ${name}\n    ${url}`).join('\n')}
+web trigger of initech’s notes: POST {"issue": "WORK-1", "text": "..."}
+    ${notes.report.webTriggerUrl}
 `)
 } catch (error) {
   if (closing === undefined) console.error(error)
@@ -88,12 +95,13 @@ async function start(hostUrl: string): Promise<Greeter> {
   })
 }
 
-function print(report: Report, connect: ConnectReport): void {
+function print(report: Report, connect: ConnectReport, forge: ForgeReport): void {
   console.log('\nwhat each tenant sees')
   for (const { name, sees, lastMessage } of report.tenants)
     console.log(`  ${name.padEnd(20)} ${sees}\n  ${''.padEnd(20)} last: ${lastMessage}`)
-  for (const { name, sees } of connect.tenants) console.log(`  ${name.padEnd(20)} ${sees || '(nothing)'}`)
+  for (const { name, sees } of [...connect.tenants, ...forge.tenants])
+    console.log(`  ${name.padEnd(20)} ${sees || '(nothing)'}`)
   console.log('\nwhat was refused')
-  const refusals: readonly Refusal[] = [...report.refusals, ...connect.refusals]
+  const refusals: readonly Refusal[] = [...report.refusals, ...connect.refusals, ...forge.refusals]
   for (const { attempt, answer } of refusals) console.log(`  ${answer.padEnd(32)} ${attempt}`)
 }

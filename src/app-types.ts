@@ -39,8 +39,6 @@ export interface InstallationName {
   readonly addon?: string
 }
 
-export type { ForgeApp, ForgeInstallation, ForgeOptions } from './forge/forge-types.ts'
-
 export interface App extends Mountable {
   readonly key: string
   readonly baseUrl: string

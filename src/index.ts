@@ -75,6 +75,18 @@ export type { SharedFile } from './dialects/hipchat/rest/share.ts'
 export type { HipchatTenant } from './dialects/hipchat/tenant.ts'
 export type { RoomClient, TenantClient, UserClient } from './dialects/hipchat/tenant-client.ts'
 export type { TenantWebhooks } from './dialects/hipchat/tenant-webhooks.ts'
+export type {
+  ForgeApp,
+  ForgeInstallation,
+  ForgeOptions,
+  ForgeVariables,
+  InstallSite,
+} from './forge/forge-types.ts'
+export type { InvokeOptions } from './forge/invocations/invoke.ts'
+export type { EventFacts, ForgeEvent } from './forge/invocations/triggers.ts'
+export type { Manifest } from './forge/manifest/types.ts'
+export type { Deployment } from './forge/platform/deploy.ts'
+export type { AppLogLine } from './forge/platform/runner.ts'
 export { type Listening, listen, serverOptions } from './http/server.ts'
 export type { Answer, Guard, Guarded, Guarding, GuardOptions, Mountable, RequestView } from './http/view.ts'
 export type { DeadLetter, DeadLetters } from './jobs/dead-letters.ts'

@@ -26,12 +26,17 @@ const documented = configuration.map(([name = '']) => codeSpans(name)).flatMap(s
 
 test('the table of the configuration has every option of createApp and listen, and no other', () => {
   const prefixed = (prefix: string, names: readonly string[]) => names.map(name => `${prefix}.${name}`)
-  const groups = ['database', 'limits', 'jobs']
+  const groups = ['database', 'limits', 'jobs', 'sandbox']
   const expected = [
     ...memberNames('src/configuration.ts', 'AppOptions').filter(name => !groups.includes(name)),
     ...prefixed('database', memberNames('src/postgres/open.ts', 'OpenDatabaseOptions')),
     ...prefixed('limits', Object.keys({ ...DEFAULT_TENANT_LIMITS, ...DEFAULT_FLOOD_SETTINGS })),
     ...prefixed('jobs', Object.keys(JOB_SETTINGS)),
+    // `production` is what NODE_ENV says.
+    ...prefixed(
+      'sandbox',
+      memberNames('src/sandbox/types.ts', 'SandboxOptions').filter(name => name !== 'production'),
+    ),
     ...prefixed('listen', memberNames('src/http/server.ts', 'ListenOptions')),
     ...prefixed('listen', [...memberNames('src/http/node-handler.ts', 'NodeHandlerOptions'), 'bodyTimeoutMs']),
   ]

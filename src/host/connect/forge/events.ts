@@ -1,5 +1,6 @@
 /** What happens in a product, as Forge tells it: `avi:jira:created:issue` and its payload (Forge protocol s. 5.1; documentation of 2026-10). */
 
+import type { JsonValue } from '../../../core/tenant.ts'
 import type { Content } from '../sites/content.ts'
 import type { Product } from '../sites/product.ts'
 import type { HostEvent } from '../webhooks/listeners.ts'
@@ -7,7 +8,7 @@ import type { HostEvent } from '../webhooks/listeners.ts'
 export interface ForgeEvent {
   readonly product: Product
   /** JSON; `eventType` says what has happened. */
-  readonly event: { readonly eventType: string; readonly [name: string]: unknown }
+  readonly event: { readonly eventType: string; readonly [name: string]: JsonValue }
   /** Id of the Forge app that has done it. */
   readonly causedBy: string | undefined
 }
@@ -31,13 +32,13 @@ export function forgeEventOf(source: HostEvent): ForgeEvent | undefined {
   return { product: source.product, event: told, causedBy: source.causedBy }
 }
 
-function jiraEvent({ event, place, payload }: HostEvent): ForgeEvent['event'] | undefined {
+function jiraEvent({ event, place, payload }: HostEvent): object | undefined {
   const eventType = JIRA_EVENTS[event]
   if (eventType === undefined) return undefined
   return { eventType, ...payload, atlassianId: place.user?.accountId, associatedUsers: usersOf(place.user?.accountId) }
 }
 
-function confluenceEvent({ event, place }: HostEvent): ForgeEvent['event'] | undefined {
+function confluenceEvent({ event, place }: HostEvent): object | undefined {
   const [what = '', how = ''] = event.split('_')
   const verb = CONTENT_WHAT[how]
   const { content } = place

@@ -160,7 +160,9 @@ const describeComment = ({ id, body, authorId }: ContentComment) => ({
   body: { storage: { representation: 'storage', value: body } },
 })
 
-const listComments = (call: ProductCall): Reply => pageOf(call, [...contentOf(call).comments.values()], describeComment)
+function listComments(call: ProductCall): Reply {
+  return pageOf(call, [...contentOf(call).comments.values()], describeComment)
+}
 
 function addComment(call: ProductCall, state: ConnectState): Reply {
   const asked = readBody(call, body => ({
