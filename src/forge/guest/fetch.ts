@@ -25,8 +25,15 @@ export const createGlobalFetch =
   (send: Send): typeof globalThis.fetch =>
   async (input, init) => {
     const request = new Request(input, withDuplex(init))
-    return exchange(send, request, { meta: { type: 'egress' }, path: request.url })
+    const response = await exchange(send, request, { meta: { type: 'egress' }, path: request.url })
+    const refusal = response.headers.get('forge-proxy-error')
+    if (refusal !== null) throw refusalError(refusal, response.status, (await response.json()) as { message?: unknown })
+    return response
   }
+
+/** As the platform's own `fetch` fails: with a name, and a status where the address was not allowed. */
+export const refusalError = (name: string, status: number, { message }: { readonly message?: unknown }): Error =>
+  Object.assign(new Error(String(message)), { name, status })
 
 async function exchange(send: Send, request: Request, target: Pick<GuestRequest, 'meta' | 'path'>): Promise<Response> {
   request.signal.throwIfAborted()

@@ -10,6 +10,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import { Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import type { Send } from './channel.ts'
+import { refusalError } from './fetch.ts'
 import { type MagicTarget, magicTarget } from './magic-agent.ts'
 import type { GuestRequest, GuestResponse } from './protocol.ts'
 import { fromWire, toWire } from './wire-body.ts'
@@ -53,9 +54,12 @@ class BrokeredRequest extends Writable {
   readonly reusedSocket = false
   aborted = false
   #timer: NodeJS.Timeout | undefined
+  /** To the world and not to the platform: there the SDK reads refusals itself. */
+  #isOutside = false
 
   constructor(send: Send, options: Wanted, onResponse: Answered | undefined) {
-    super({ decodeStrings: true })
+    // It lives until the answer has come, and not until the request is written.
+    super({ decodeStrings: true, autoDestroy: false })
     this.#send = send
     this.#options = options
     this.method = (options.method ?? 'GET').toUpperCase()
@@ -124,6 +128,7 @@ class BrokeredRequest extends Writable {
       (typeof value === 'object' ? value : [value]).map((one): [string, string] => [name.toLowerCase(), String(one)]),
     )
     const target: MagicTarget | undefined = magicTarget(this.#options.agent, this.host, this.path, headers)
+    this.#isOutside = target === undefined
     return {
       meta: target?.meta ?? { type: 'egress' },
       path: target?.path ?? `${this.protocol}//${this.host}${this.path}`,
@@ -137,6 +142,11 @@ class BrokeredRequest extends Writable {
   #answer(answer: GuestResponse): void {
     if (this.destroyed) return
     clearTimeout(this.#timer)
+    const refusal = this.#isOutside ? answer.headers.find(([name]) => name === 'forge-proxy-error') : undefined
+    if (refusal !== undefined) {
+      this.destroy(refusalError(refusal[1], answer.status, JSON.parse(String(fromWire(answer.body ?? NO_BODY)))))
+      return
+    }
     const message = incoming(answer, this)
     const heard = this.emit('response', message)
     // As with a real request: an answer that nobody wants is read to its end.
@@ -211,5 +221,6 @@ function headerPairs(headers: RequestOptions['headers']): [string, string | numb
   return Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))
 }
 
+const NO_BODY = { text: '{}' }
 const nothing = () => undefined
 const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))
