@@ -3,13 +3,13 @@
 import { createHash, randomUUID } from 'node:crypto'
 import path from 'node:path'
 import type { TenantContext } from '../core/context.ts'
-import { isPartywallError } from '../core/errors.ts'
+import { isPartywallError, PartywallError } from '../core/errors.ts'
 import { type IdentityKey, type IdentityRecord, isLive } from '../core/tenant.ts'
 import type { Answer, RoutedRequest } from '../http/view.ts'
 import type { IsolationPolicy, Sandbox } from '../sandbox/types.ts'
 import type { ForgeDeps } from './create-forge.ts'
 import { createEgressService } from './egress/egress-service.ts'
-import type { ForgeApp, ForgeOptions } from './forge-types.ts'
+import type { ForgeApp, ForgeInstallation, ForgeOptions } from './forge-types.ts'
 import { advance, untilIdle } from './invocations/advance.ts'
 import { createEventHandler } from './invocations/async-events.ts'
 import type { InvocationParts } from './invocations/parts.ts'
@@ -24,7 +24,7 @@ import { createWebTriggerUrls } from './invocations/web-trigger-urls.ts'
 import { createNotSimulated } from './not-simulated.ts'
 import { createBroker } from './platform/broker.ts'
 import { deploy } from './platform/deploy.ts'
-import { createEnvironments } from './platform/environments.ts'
+import { createEnvironments, newestOf } from './platform/environments.ts'
 import { createInstallations, type InstallationsDeps } from './platform/installations.ts'
 import { createRunner, type Runner } from './platform/runner.ts'
 import { createVersions, readAppId } from './platform/versions.ts'
@@ -32,6 +32,7 @@ import type { ProductBackend } from './product/backend.ts'
 import { createProductGateway } from './product/gateway.ts'
 import { createRecordedBackend, createRecordingBackend } from './product/recorded.ts'
 import { createSiteBackend } from './product/site-backend.ts'
+import { callsOf, createSearch, type ReportedApp, reportIsolation } from './report/isolation-report.ts'
 import { createKvsService } from './storage/kvs.ts'
 import { createLegacyStorage } from './storage/legacy.ts'
 import { FORGE_LIMITS } from './storage/limits.ts'
@@ -44,17 +45,27 @@ export interface ServedForgeApp {
   readonly app: ForgeApp
   readonly identityKeyOf: (installationId: string) => IdentityKey
   readonly serveWebTrigger: (context: TenantContext, id: string, request: RoutedRequest) => Promise<Answer | undefined>
+  /** Ways in that the isolation report alone has. */
+  readonly openToReport: () => Promise<ReportedApp>
 }
 
 /** Longest that a function's answer may need beyond the function's own limit. */
 const MARGIN_MS = 10_000
 
-/** @param claim  throws where an app of this key is there already */
+export interface CreateOptions {
+  /** Throws where an app of this key is there already. */
+  readonly claim: (key: string) => void
+  /** Whether the code can be asked what it keeps. */
+  readonly forReport: boolean
+  /** The same app once more, for the isolation report. */
+  readonly createForReport: (policy: IsolationPolicy) => Promise<ServedForgeApp>
+}
+
 export async function createForgeApp(
   options: ForgeOptions,
   deps: ForgeDeps,
   sandbox: Sandbox,
-  claim: (key: string) => void,
+  { claim, forReport, createForReport }: CreateOptions,
 ): Promise<ServedForgeApp> {
   const { environment = 'development', manifestVariables = {} } = options
   const appId = await readAppId(options.folder, manifestVariables)
@@ -64,7 +75,7 @@ export async function createForgeApp(
   const versions = createVersions(path.join(deps.folder, appId, environment))
   const deployNow = () =>
     deploy(
-      { folder: options.folder, appId, environment, variables: manifestVariables },
+      { folder: options.folder, appId, environment, variables: manifestVariables, forReport },
       { environments, versions, sandbox },
     )
   let deployment = await deployNow()
@@ -170,11 +181,33 @@ export async function createForgeApp(
         }))
       },
     },
+    report: calls =>
+      reportIsolation(
+        calls ?? callsOf(deployment),
+        async wanted => (await createForReport(wanted)).openToReport(),
+        deps.pool,
+      ),
     time: { now: time.now, advance: async ms => advance(ms, await tenants(), shared) },
     idle: async () => untilIdle(await tenants(), shared),
   }
   const serveWebTrigger = createWebTriggerRoute({ runner, urls, clock: deps.clock, logger: deps.logger })
-  return { key, app, identityKeyOf, serveWebTrigger }
+  const openToReport = async (): Promise<ReportedApp> => {
+    const version = newestOf(await environments.get(appId, environment))
+    if (version === undefined) throw new PartywallError('ERR_FORGE_VERSION_MISSING')
+    const { program } = await versions.load(version)
+    const run = async <T>({ id }: ForgeInstallation, work: (context: TenantContext) => Promise<T>): Promise<T> => {
+      const identity = await deps.registry.find(identityKeyOf(id))
+      if (identity === undefined) throw new PartywallError('ERR_TENANT_UNKNOWN')
+      return deps.binder.run(identity, work)
+    }
+    return {
+      app,
+      bundle: path.join(program.folder, program.entry),
+      run,
+      search: createSearch(sandbox, program, policy, run),
+    }
+  }
+  return { key, app, identityKeyOf, serveWebTrigger, openToReport }
 }
 
 /** What stands behind a guest's requests, but for the queue. */

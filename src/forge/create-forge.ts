@@ -41,11 +41,20 @@ export async function createForge(deps: ForgeDeps): Promise<Forge> {
   return {
     routes: ['/x1/:id/*', '/public/:id/*'].map(path => ({ method: '*', path, handle })),
     async add(options) {
-      const app = await createForgeApp(options, deps, sandbox, name => {
+      const claim = (name: string) => {
         if (apps.has(name)) throw new TypeError(`the Forge app ${name} is there already`)
-      })
-      apps.set(app.key, app)
-      return app.app
+      }
+      const create = async (wanted: ForgeOptions, forReport: boolean): Promise<ServedForgeApp> => {
+        const made = await createForgeApp(wanted, deps, sandbox, {
+          claim,
+          forReport,
+          createForReport: policy =>
+            create({ ...options, isolation: policy, environment: reportEnvironment(policy) }, true),
+        })
+        apps.set(made.key, made)
+        return made
+      }
+      return (await create(options, false)).app
     },
     async close() {
       stopRevoked()
@@ -82,3 +91,10 @@ async function answerWebTrigger(
 }
 
 const NOT_FOUND = emptyAnswer(404)
+
+let reports = 0
+/** One of its own for each report: two may run at once. */
+function reportEnvironment(policy: string): string {
+  reports += 1
+  return `report-${policy}-${process.pid}-${reports}`
+}

@@ -9,6 +9,7 @@ import type { Deployment } from './platform/deploy.ts'
 import type { SiteInput } from './platform/installation.ts'
 import type { AppLogLine } from './platform/runner.ts'
 import type { SiteCredentials } from './product/site-backend.ts'
+import type { IsolationReport, ReportCall } from './report/isolation-report.ts'
 import type { Site } from './services.ts'
 
 export interface ForgeOptions {
@@ -65,6 +66,11 @@ export interface ForgeApp {
     /** Moves it on, and runs what comes due in its order. For tests and development: every process must be this one. */
     advance(ms: number): Promise<void>
   }
+  /**
+   * Makes the same calls for two new installations, in shared processes and in processes of their own, and says what of one tenant is
+   * found where another can meet it. Left out: what the manifest names, but for resolvers.
+   */
+  report(calls?: readonly ReportCall[]): Promise<IsolationReport>
   /** Resolves when nothing is due and nothing runs, in any installation. */
   idle(): Promise<void>
 }

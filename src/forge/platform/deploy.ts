@@ -33,14 +33,16 @@ export interface DeployRequest {
   readonly environment: string
   /** For `${NAME}` in the manifest. */
   readonly variables: Readonly<Record<string, string | undefined>>
+  /** With what the isolation report asks with. */
+  readonly forReport?: boolean
 }
 
 /** @throws ERR_FORGE_APP_FOLDER, ERR_FORGE_MANIFEST, ERR_FORGE_BUNDLE, ERR_SANDBOX_LOAD; nothing has changed then */
 export async function deploy(
-  { folder, appId, environment: name, variables }: DeployRequest,
+  { folder, appId, environment: name, variables, forReport = false }: DeployRequest,
   { environments, versions, sandbox }: DeployDeps,
 ): Promise<Deployment> {
-  const built = await versions.build(folder, variables)
+  const built = await versions.build(folder, variables, forReport)
   const environment = await environments.ensure(appId, name)
   const before = newestOf(environment)
   const { manifest } = built

@@ -29,9 +29,10 @@ export interface Built {
 export interface Versions {
   /**
    * Reads `manifest.yml` of an app folder and bundles its code. The same folder content gives the same hash.
+   * @param forReport  adds what the isolation report asks with
    * @throws ERR_FORGE_APP_FOLDER, ERR_FORGE_MANIFEST, ERR_FORGE_BUNDLE
    */
-  build(appFolder: string, variables: Readonly<Record<string, string | undefined>>): Promise<Built>
+  build(appFolder: string, variables: Readonly<Record<string, string | undefined>>, forReport?: boolean): Promise<Built>
   /** @throws ERR_FORGE_VERSION_MISSING it was deployed by a machine whose folder this one does not have */
   load(version: Version): Promise<LoadedVersion>
 }
@@ -54,12 +55,17 @@ export function createVersions(folder: string): Versions {
   const loaded = new Map<string, Promise<LoadedVersion>>()
 
   return {
-    async build(appFolder, variables) {
+    async build(appFolder, variables, forReport = false) {
       const manifest = readManifest(await readManifestText(appFolder), { variables })
       await mkdir(folder, { recursive: true })
       const draft = await mkdtemp(path.join(folder, '.draft-'))
       try {
-        const built = await bundleApp({ folder: appFolder, manifest, outFolder: path.join(draft, 'program') })
+        const built = await bundleApp({
+          folder: appFolder,
+          manifest,
+          outFolder: path.join(draft, 'program'),
+          forReport,
+        })
         await writeFile(path.join(draft, MANIFEST), JSON.stringify({ manifest, entry: built.entry }))
         await moveInto(draft, path.join(folder, built.hash))
         return { manifest, hash: built.hash, warnings: built.warnings }
