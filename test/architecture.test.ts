@@ -29,7 +29,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   adapters: { values: ['http', 'core/errors'], types: ['core'] },
   host: { values: ['wire'], types: ['core'] },
   testing: { values: ['index', 'host', 'core/errors'], types: ['core', 'postgres', 'http'] },
-  cli: { values: ['index', 'postgres', 'core'] },
+  cli: { values: ['index', 'postgres', 'core', 'host'] },
   configuration: { values: ['core', 'http', 'jobs', 'postgres'], types: ['sandbox'] },
   hipchat: { values: ['dialects/hipchat', 'dialects/common'] },
   connect: { values: ['dialects/connect', 'dialects/common'] },

@@ -6,6 +6,9 @@
 import { Command, CommanderError } from 'commander'
 import { isPartywallError } from '../core/errors.ts'
 import { addDatabasePrepare } from './db-prepare.ts'
+import { addForgeDev } from './forge/dev.ts'
+import { addForgeInvoke } from './forge/invoke.ts'
+import { addForgeReport } from './forge/report.ts'
 import { addKeysRotate } from './keys-rotate.ts'
 
 export interface Output {
@@ -22,6 +25,10 @@ export async function runCommandLine(arguments_: readonly string[], output: Outp
   const database = program.command('db').description('the database').exitOverride()
   addDatabasePrepare(database, output)
   addKeysRotate(program.command('keys').description('key-encryption keys').exitOverride(), output)
+  const forge = program.command('forge').description('Forge apps on this machine').exitOverride()
+  addForgeDev(forge, output)
+  addForgeInvoke(forge, output)
+  addForgeReport(forge, output)
   try {
     await program.parseAsync([...arguments_], { from: 'user' })
     return 0

@@ -208,6 +208,7 @@ export const ERRORS = define({
   ERR_FORGE_FUNCTION_UNKNOWN: { status: 404, fault: 'caller', message: 'The app has no such function.' },
   ERR_FORGE_MODULE_UNKNOWN: { status: 404, fault: 'caller', message: 'The app has no such module.' },
   ERR_FORGE_GUEST: { status: 400, fault: 'app', message: 'The request of the function is not valid.' },
+  ERR_FORGE_LEAKS: { status: 500, fault: 'app', message: 'The app keeps what belongs to one tenant.' },
   ERR_FORGE_NOT_SIMULATED: { status: 501, fault: 'app', message: 'This part of Forge is not simulated.' },
 
   // Configuration: found at start, never at request time.
