@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type App, type AppOptions, createApp, type ForgeApp, type ForgeOptions, type Logger, listen } from 'partywall'
 import { type ConnectHost, type Site, startConnectHost } from 'partywall/host'
-import { createTestDatabase } from './database.ts'
+import { createTestDatabase, type TestDatabase } from './database.ts'
 import { freePort } from './free-port.ts'
 import type { Cleanup } from './processes.ts'
 
@@ -20,6 +20,7 @@ export interface ForgeWorld {
   readonly app: App
   readonly url: string
   readonly host: ConnectHost
+  readonly database: TestDatabase
   /** What the app has logged, oldest first. */
   readonly log: readonly LoggedEvent[]
   forge(options: ForgeOptions): Promise<ForgeApp>
@@ -61,6 +62,7 @@ export async function createForgeWorld(
     app,
     url: app.baseUrl,
     host,
+    database,
     log,
     async forge(options) {
       const forge = await app.forge({ product: { credentials: host.forgeCredentials }, ...options })

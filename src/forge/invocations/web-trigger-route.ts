@@ -39,7 +39,8 @@ export function createWebTriggerRoute({ runner, urls, clock, logger }: WebTrigge
     const { manifest } = await runner.versionOf(context)
     const module = manifest.webTriggers.find(({ key }) => key === moduleKey)
     if (module === undefined) return undefined
-    if (!('functionKey' in module.target)) throw new PartywallError('ERR_FORGE_NOT_SIMULATED')
+    // Whoever cannot be checked is not let in.
+    if (module.isSigned || !('functionKey' in module.target)) throw new PartywallError('ERR_FORGE_NOT_SIMULATED')
     const limits = quota.take(context.tenantUid)
     if (limits.remaining < 0) return { status: 429, headers: limitHeaders(limits), body: '' }
     const { functionKey } = module.target

@@ -15,7 +15,9 @@ const OPERATIONS: readonly (readonly [field: string, run: Operation])[] = [
   [
     'createWebTriggerUrl',
     async ({ input, forceCreate }, { context, manifest }, urls) => {
-      const { triggerKey } = recordOf(input)
+      const { triggerKey, secretKeyConfig } = recordOf(input)
+      // Nobody would check the secret: rather no address than one that is not what the app takes it for.
+      if (secretKeyConfig != null) throw new GraphqlError(`${NOT_SIMULATED}: web triggers with a shared secret`)
       const module = manifest.webTriggers.find(({ key }) => key === triggerKey)
       if (module === undefined) throw new GraphqlError(`the manifest has no web trigger ${JSON.stringify(triggerKey)}`)
       const { url } = await urls.create(context, module.key, forceCreate === true)
@@ -35,6 +37,8 @@ const OPERATIONS: readonly (readonly [field: string, run: Operation])[] = [
       (await urls.list(context)).map(({ id, moduleKey, url }) => ({ id, triggerKey: moduleKey, url })),
   ],
 ]
+
+const NOT_SIMULATED = 'ERR_FORGE_NOT_SIMULATED'
 
 class GraphqlError extends Error {}
 

@@ -105,6 +105,7 @@ function toWebTrigger(module: z.infer<typeof WEB_TRIGGER>): WebTriggerModule {
   }))
   return {
     key: module.key,
+    isSigned: module.request?.authentication === 'hmacSharedSecret',
     target: targetOf(module),
     response: response?.type === 'static' ? { type: 'static', outputs } : { type: 'dynamic' },
   }

@@ -60,6 +60,8 @@ export interface FunctionModule {
 }
 export interface WebTriggerModule {
   readonly key: string
+  /** Callers are to sign with a secret that both know. */
+  readonly isSigned: boolean
   readonly target: FunctionTarget
   readonly response:
     | { readonly type: 'dynamic' }

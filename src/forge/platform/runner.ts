@@ -76,12 +76,14 @@ export function createRunner(deps: RunnerDeps): Runner {
       const { installation, environment, loaded } = await find(context)
       const handler = handlerOf(loaded, call.functionKey)
       const invocationId = randomUUID()
+      const isFarewell = context.mode === 'read-only'
       const caller = callerOf(context, installation, environment, loaded, call)
       const outcome = (await deps.sandbox.call({
         program: loaded.program,
-        // Of this environment alone, and for good: a reinstallation is another identity.
-        instance: context.identity.uid,
-        policy: deps.policyOf(environment),
+        // Of this environment alone, and for good: a reinstallation is another identity. Last words are said in a process of their
+        // own, since all others are ended by then.
+        instance: isFarewell ? `${context.identity.uid} farewell` : context.identity.uid,
+        policy: isFarewell ? 'invocation' : deps.policyOf(environment),
         payload: guestCallOf(caller, environment, handler, invocationId, call) as unknown as JsonValue,
         limits: limitsOf(call.timeoutMs),
         onRequest: (name, payload, signal) => {
