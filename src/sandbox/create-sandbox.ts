@@ -23,8 +23,10 @@ const LIMITS: Omit<CallLimits, 'cpuMs'> = {
 export async function createSandbox(options: SandboxOptions & { readonly logger: Logger }): Promise<Sandbox> {
   const { isolation = 'auto', logger } = options
   const isRoot = process.getuid?.() === 0
-  const reason = isolation === 'process' ? 'isolation is set to "process"' : (await probeBubblewrap(isRoot)).reason
-  if (reason !== undefined) {
+  const found = isolation === 'process' ? { reason: 'isolation is set to "process"' } : await probeBubblewrap(isRoot)
+  const bubblewrap = 'program' in found ? found.program : undefined
+  if ('reason' in found) {
+    const { reason } = found
     if (isolation === 'jail' || options.production === true) {
       throw new PartywallError('ERR_SANDBOX_UNAVAILABLE', { message: `functions of tenants need a jail: ${reason}` })
     }
@@ -33,10 +35,9 @@ export async function createSandbox(options: SandboxOptions & { readonly logger:
       reason,
     })
   }
-  const boundary = reason === undefined ? 'bubblewrap' : 'none'
-  const place = await createPlace(boundary === 'bubblewrap' && isRoot)
+  const place = await createPlace(bubblewrap !== undefined && isRoot)
   const pool = new Pool(
-    { place, boundary, isRoot, mayFork: options.processes === true },
+    { place, bubblewrap, isRoot, mayFork: options.processes === true },
     {
       spares: options.spares ?? 1,
       concurrency: options.concurrency ?? 1,
@@ -50,7 +51,7 @@ export async function createSandbox(options: SandboxOptions & { readonly logger:
   )
   let closing: Promise<void> | undefined
   return {
-    boundary,
+    boundary: bubblewrap === undefined ? 'none' : 'bubblewrap',
     prepare: program => pool.prepare(program),
     call(call) {
       const wallMs = call.limits?.wallMs ?? WALL_MS

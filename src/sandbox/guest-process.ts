@@ -6,6 +6,7 @@
  * anything until the next call of the same instance.
  */
 
+import { setPriority } from 'node:os'
 import { PartywallError } from '../core/errors.ts'
 import type { JsonValue } from '../core/tenant.ts'
 import { createFrameReader, frameOf } from './frames.ts'
@@ -20,7 +21,10 @@ export interface GuestProcess {
   /** Calls that it has been given so far. */
   readonly calls: number
   readonly inFlight: number
+  /** It takes no more calls: it has ended, or is about to. */
   readonly hasEnded: boolean
+  /** It has ended by itself or by a limit, and not because it was told to. */
+  readonly hasCrashed: boolean
   /** Resolves when the code is evaluated. @throws ERR_SANDBOX_LOAD, ERR_SANDBOX_EXITED */
   readonly ready: Promise<void>
   /** Resolves when it has ended, however. */
@@ -33,6 +37,9 @@ export interface GuestProcess {
 /** Longest frame that is read: the largest answer or request there can be, and what JSON adds. */
 const MAX_FRAME_BYTES = 8 * 1024 * 1024
 const LOOK_MS = 50
+/** Milliseconds of processor time after which a call counts as greedy, and how far it is put back. */
+const GREEDY_MS = 100
+const GREEDY_NICE = 10
 const LOAD_MS = 30_000
 const STDERR_BYTES = 8 * 1024
 /** Raw output that is thrown away per process before it counts as a flood. */
@@ -63,7 +70,7 @@ class Guest implements GuestProcess {
   readonly ready: Promise<void>
   readonly ended: Promise<void>
   calls = 0
-  hasEnded = false
+  #isClosed = false
   readonly #launched: Launched
   readonly #running = new Map<number, Running>()
   #settleReady: { resolve(): void; reject(error: PartywallError): void } | undefined
@@ -72,6 +79,7 @@ class Guest implements GuestProcess {
   #rawBytes = 0
   #watch: NodeJS.Timeout | undefined
   #isStopped = false
+  #isGreedy = false
 
   constructor(program: Program, launched: Launched) {
     this.program = program
@@ -100,12 +108,20 @@ class Guest implements GuestProcess {
     })
   }
 
+  get hasEnded(): boolean {
+    return this.#isClosed || this.#reason !== undefined
+  }
+
+  get hasCrashed(): boolean {
+    return this.#reason !== undefined && this.#reason.code !== 'ERR_SANDBOX_STOPPED'
+  }
+
   get inFlight(): number {
     return this.#running.size
   }
 
   call(call: SandboxCall, limits: CallLimits): Promise<JsonValue> {
-    if (this.hasEnded || this.#reason !== undefined) return Promise.reject(this.#reason ?? exited(null, null))
+    if (this.hasEnded) return Promise.reject(this.#reason ?? exited(null, null))
     const id = ++this.calls
     this.#resume()
     return new Promise((resolve, reject) => {
@@ -134,7 +150,7 @@ class Guest implements GuestProcess {
   }
 
   kill(reason: PartywallError): void {
-    if (this.hasEnded) return
+    if (this.#isClosed) return
     this.#reason ??= reason
     this.#endAll(this.#reason)
     this.#launched.kill()
@@ -246,6 +262,18 @@ class Guest implements GuestProcess {
     const isOverTime = [...this.#running.values()].some(({ cpuAtStart, limits }) => used - cpuAtStart > limits.cpuMs)
     if ((residentBytesOf(pid) ?? 0) > residentLimit) this.kill(new PartywallError('ERR_SANDBOX_MEMORY'))
     else if (isOverTime) this.kill(new PartywallError('ERR_SANDBOX_CPU'))
+    else if ([...this.#running.values()].some(({ cpuAtStart }) => used - cpuAtStart > GREEDY_MS)) this.#yield(pid, true)
+  }
+
+  /** Whoever computes for long waits behind those who do not. Only where we are root there is a way back before the process ends. */
+  #yield(pid: number, isGreedy: boolean): void {
+    if (this.#isGreedy === isGreedy) return
+    try {
+      setPriority(pid, isGreedy ? GREEDY_NICE : 0)
+      this.#isGreedy = isGreedy
+    } catch {
+      // It has ended, or this user may not: it keeps the priority that it has.
+    }
   }
 
   #cpuMs(): number {
@@ -256,6 +284,8 @@ class Guest implements GuestProcess {
   #pause(): void {
     clearInterval(this.#watch)
     this.#watch = undefined
+    const pid = this.#isGreedy ? this.#launched.pid() : undefined
+    if (pid !== undefined) this.#yield(pid, false)
     if (!this.#isStopped && this.#signal('SIGSTOP')) this.#isStopped = true
   }
 
@@ -265,7 +295,7 @@ class Guest implements GuestProcess {
   }
 
   #signal(signal: 'SIGSTOP' | 'SIGCONT'): boolean {
-    const pid = this.hasEnded ? undefined : this.#launched.pid()
+    const pid = this.#isClosed ? undefined : this.#launched.pid()
     if (pid === undefined) return false
     try {
       return process.kill(pid, signal)
@@ -276,7 +306,7 @@ class Guest implements GuestProcess {
   }
 
   #send(message: ToGuest): void {
-    if (!this.hasEnded) this.#launched.channel.write(frameOf(message))
+    if (!this.#isClosed) this.#launched.channel.write(frameOf(message))
   }
 
   #settle(error: PartywallError | undefined): void {
@@ -291,8 +321,8 @@ class Guest implements GuestProcess {
   }
 
   #close(code: number | null, signal: NodeJS.Signals | null): void {
-    if (this.hasEnded) return
-    this.hasEnded = true
+    if (this.#isClosed) return
+    this.#isClosed = true
     clearInterval(this.#watch)
     this.#reason ??= isOutOfMemory(this.#stderr) ? new PartywallError('ERR_SANDBOX_MEMORY') : exited(code, signal)
     this.#endAll(this.#reason)

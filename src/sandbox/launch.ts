@@ -6,7 +6,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import type { Duplex, Readable } from 'node:stream'
-import { APP, jailArguments, LAUNCHER, NOBODY, pathOnly } from './jail/bubblewrap.ts'
+import { APP, jailArguments, LAUNCHER, NOBODY } from './jail/bubblewrap.ts'
 import { nodeFiles, shellFiles } from './jail/node-files.ts'
 import type { Place } from './jail/place.ts'
 import { childrenOf } from './process-times.ts'
@@ -25,7 +25,8 @@ export interface Launched {
 
 export interface LaunchOptions {
   readonly place: Place
-  readonly boundary: 'bubblewrap' | 'none'
+  /** Path of the program; `undefined`: there is no jail. */
+  readonly bubblewrap: string | undefined
   readonly isRoot: boolean
   readonly mayFork: boolean
 }
@@ -43,7 +44,8 @@ const FILTER = 5
 const FLAGS = ['--single-threaded', '--v8-pool-size=0', '--max-semi-space-size=1', '--optimize-for-size']
 
 export async function launch(program: Program, options: LaunchOptions): Promise<Launched> {
-  return options.boundary === 'bubblewrap' ? launchJailed(program, options) : launchPlain(program, options)
+  const { bubblewrap } = options
+  return bubblewrap === undefined ? launchPlain(program, options) : launchJailed(program, { ...options, bubblewrap })
 }
 
 function nodeArguments(program: Program, folder: string, launcherFile: string): string[] {
@@ -52,7 +54,10 @@ function nodeArguments(program: Program, folder: string, launcherFile: string): 
   return [...flags, launcherFile, folder, program.entry]
 }
 
-async function launchJailed(program: Program, { place, isRoot, mayFork }: LaunchOptions): Promise<Launched> {
+async function launchJailed(
+  program: Program,
+  { place, bubblewrap, isRoot, mayFork }: LaunchOptions & { readonly bubblewrap: string },
+): Promise<Launched> {
   const [files, shell, programFolder] = await Promise.all([
     nodeFiles(),
     mayFork ? shellFiles() : undefined,
@@ -72,9 +77,10 @@ async function launchJailed(program: Program, { place, isRoot, mayFork }: Launch
       },
       nodeArguments(program, APP, LAUNCHER),
     )
-    const child = spawn('/bin/sh', ['-c', limitsScript(program), 'sh', ...jail], {
+    const child = spawn('/bin/sh', ['-c', limitsScript(program), bubblewrap, ...jail], {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', filter],
-      env: pathOnly(),
+      // The jail's first process shows its own to everybody inside.
+      env: {},
       cwd: '/',
       ...(isRoot ? { uid: NOBODY, gid: NOBODY } : {}),
     })
@@ -87,7 +93,7 @@ async function launchJailed(program: Program, { place, isRoot, mayFork }: Launch
 /** Limits that are inherited, set before bubblewrap begins. Its own processes are as small as they need to be for them. */
 function limitsScript(program: Program): string {
   const dataKb = ((program.memoryMb ?? DEFAULT_MEMORY_MB) + DATA_SLACK_MB) * 1024
-  return `ulimit -c 0; ulimit -n 256; ulimit -f ${(TEMPORARY_MB * MB) / 512}; ulimit -d ${dataKb}; exec bwrap "$@"`
+  return `ulimit -c 0; ulimit -n 256; ulimit -f ${(TEMPORARY_MB * MB) / 512}; ulimit -d ${dataKb}; unset PWD OLDPWD; exec "$0" "$@"`
 }
 
 async function launchPlain(program: Program, { place }: LaunchOptions): Promise<Launched> {

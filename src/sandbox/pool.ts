@@ -78,10 +78,7 @@ export class Pool {
   call(call: SandboxCall, limits: CallLimits): Promise<JsonValue> {
     if (this.#isClosed) return Promise.reject(stopped())
     const slot = this.#slotOf(call)
-    if (slot.notBefore > performance.now()) {
-      const retryAfterSeconds = Math.ceil((slot.notBefore - performance.now()) / 1000)
-      return Promise.reject(new PartywallError('ERR_SANDBOX_BACKOFF', { retryAfterSeconds }))
-    }
+    if (slot.notBefore > performance.now()) return Promise.reject(backingOff(slot))
     if (slot.waiting.length >= this.#settings.maxWaiting) {
       return Promise.reject(new PartywallError('ERR_SANDBOX_BUSY', { retryAfterSeconds: 1 }))
     }
@@ -149,7 +146,12 @@ export class Pool {
       const { process } = slot
       if (process === undefined || process.hasEnded || this.#isWorn(process, slot)) {
         if (process !== undefined && !process.hasEnded && process.inFlight > 0) return
-        if (process !== undefined) this.#leave(slot, process)
+        if (process?.hasEnded === true) this.#drop(slot, process)
+        else if (process !== undefined) this.#leave(slot, process)
+        if (slot.notBefore > performance.now()) {
+          rejectAll(slot, backingOff(slot))
+          return
+        }
         slot.starting ??= this.#bind(slot)
         return
       }
@@ -195,7 +197,10 @@ export class Pool {
       await process.ready
       if (this.#isClosed) throw stopped()
       slot.process = process
-      void process.ended.then(() => this.#onEnded(slot, process))
+      void process.ended.then(() => {
+        this.#drop(slot, process)
+        this.#serve(slot)
+      })
     } catch (error) {
       this.#countCrash(slot)
       rejectAll(slot, error)
@@ -206,12 +211,13 @@ export class Pool {
     this.#fill(slot.program)
   }
 
-  #onEnded(slot: Slot, process: GuestProcess): void {
+  /** One that has ended makes room; what was no order of ours counts against its instance, once. */
+  #drop(slot: Slot, process: GuestProcess): void {
     if (slot.process !== process) return
     slot.process = undefined
+    if (!process.hasCrashed) return
     this.#crashed += 1
     this.#countCrash(slot)
-    this.#serve(slot)
   }
 
   #countCrash(slot: Slot): void {
@@ -305,5 +311,10 @@ export class Pool {
 function rejectAll(slot: Slot, error: unknown): void {
   for (const waiting of slot.waiting.splice(0)) waiting.reject(error)
 }
+
+const backingOff = ({ notBefore }: Slot) =>
+  new PartywallError('ERR_SANDBOX_BACKOFF', {
+    retryAfterSeconds: Math.ceil((notBefore - performance.now()) / 1000),
+  })
 
 const stopped = () => new PartywallError('ERR_SANDBOX_STOPPED')

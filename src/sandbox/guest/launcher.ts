@@ -6,6 +6,7 @@
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { closeSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { Socket } from 'node:net'
 import path from 'node:path'
@@ -18,6 +19,7 @@ import type { FromGuest, GuestFailure, ToGuest } from '../messages.ts'
 import type { GuestEntry, SandboxLogLine } from '../types.ts'
 
 const CHANNEL = 3
+const CLOSE_ON_EXEC = 0o2000000
 /** What comes from outside is the supervisor's, which keeps its own limits. */
 const MAX_FRAME_BYTES = 64 * 1024 * 1024
 
@@ -43,6 +45,7 @@ const send = (message: FromGuest) => channel.write(frameOf(message))
 channel.on('close', () => process.exit(0))
 channel.on('error', () => process.exit(0))
 
+closeInherited()
 replaceConsole()
 warmUp()
 start()
@@ -125,6 +128,27 @@ function failureOf(error: unknown): GuestFailure {
   } catch {
     // A hostile getter: what it hides is its own affair.
     return { name: 'Error', message: 'the error could not be read' }
+  }
+}
+
+/**
+ * What the supervisor's own parents left open came along through every program that was started on the way. What Node has opened
+ * itself is marked to be closed by such a start; the others go before there is any code that could use them.
+ */
+function closeInherited(): void {
+  for (const name of readdirSync('/proc/self/fd')) {
+    const descriptor = Number(name)
+    if (descriptor > CHANNEL && isInherited(descriptor)) closeSync(descriptor)
+  }
+}
+
+function isInherited(descriptor: number): boolean {
+  try {
+    const [, flags = '0'] = /^flags:\s+(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, 'utf8')) ?? []
+    return (Number.parseInt(flags, 8) & CLOSE_ON_EXEC) === 0
+  } catch {
+    // The list's own, which has been closed by now.
+    return false
   }
 }
 

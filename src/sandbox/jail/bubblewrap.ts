@@ -4,6 +4,9 @@
  */
 
 import { execFile } from 'node:child_process'
+import { constants } from 'node:fs'
+import { access } from 'node:fs/promises'
+import path from 'node:path'
 import { promisify } from 'node:util'
 import type { NodeFiles } from './node-files.ts'
 
@@ -52,17 +55,30 @@ export function jailArguments(parts: JailParts, nodeArguments: readonly string[]
 }
 
 /** Whether bubblewrap is there and may make namespaces here; else why not. */
-export async function probeBubblewrap(asNobody: boolean): Promise<{ readonly reason: string | undefined }> {
+export async function probeBubblewrap(
+  asNobody: boolean,
+): Promise<{ readonly program: string } | { readonly reason: string }> {
   const user = asNobody ? { uid: NOBODY, gid: NOBODY } : {}
+  const program = await findProgram('bwrap')
+  if (program === undefined) return { reason: 'bubblewrap (bwrap) is not installed' }
   try {
-    await run('bwrap', ['--unshare-all', '--ro-bind', '/', '/', '--', '/bin/true'], { ...user, env: pathOnly() })
-    return { reason: undefined }
+    await run(program, ['--unshare-all', '--ro-bind', '/', '/', '--', '/bin/true'], { ...user, env: {} })
+    return { program }
   } catch (error) {
     const { code, stderr } = error as { code?: unknown; stderr?: unknown }
-    if (code === 'ENOENT') return { reason: 'bubblewrap (bwrap) is not installed' }
     return { reason: `bubblewrap cannot make a jail here: ${String(stderr ?? code).trim()}` }
   }
 }
 
-/** Finding the program is all that it is for. */
-export const pathOnly = (): NodeJS.ProcessEnv => ({ PATH: process.env.PATH ?? '/usr/bin:/bin' })
+/** Its absolute path: bubblewrap itself is started with no environment at all. */
+async function findProgram(name: string): Promise<string | undefined> {
+  for (const folder of (process.env.PATH ?? '/usr/bin:/bin').split(path.delimiter)) {
+    const file = path.resolve(folder, name)
+    const isThere = await access(file, constants.X_OK).then(
+      () => true,
+      () => false,
+    )
+    if (isThere) return file
+  }
+  return undefined
+}
