@@ -47,7 +47,7 @@ export async function startForgeNotes({ products, port, ...common }: ForgeNotesO
     say(`Forge: ${notes.name} ${notes.deployment.version} is bundled and deployed, ${isolation}`)
     const customers = await Promise.all(
       ['initech', 'hooli', 'umbrella'].map(name =>
-        createCustomer(products, name, site => notes.install({ url: site.url })),
+        createCustomer(products, name, site => notes.install({ url: site.url, cloudId: site.cloudId })),
       ),
     )
     // What happens at a site, the app hears of there and nowhere else.

@@ -141,7 +141,7 @@ export async function createForgeApp(
     identityKeyOf,
     uninstallHandler: `${prefix}:uninstalled`,
     idle: tenant => untilIdle([tenant], { pool: deps.pool, handlers: names, lookSoon: deps.lookSoon }),
-    cloudIdOf: origin => uuidOf(`partywall site ${origin}`),
+    cloudIdOf: url => uuidOf(`partywall site ${url}`),
   }
   const installations = createInstallations(installationsDeps)
   const tenants = async () => (await installations.records()).map(({ tenantUid }) => tenantUid)

@@ -37,6 +37,8 @@ const BESIDES_HEAP = 0.25
 /** Address space of data beyond what the app may use, which V8 reserves and does not touch. */
 const DATA_SLACK_MB = 256
 const TEMPORARY_MB = 512
+/** Milliseconds that are left for reading what an ended process has said. */
+const STRAGGLER_MS = 250
 const INFO = 4
 const FILTER = 5
 
@@ -105,6 +107,10 @@ async function launchPlain(program: Program, { place }: LaunchOptions): Promise<
   return launched(child, false)
 }
 
+function closeAll(child: ChildProcess): void {
+  for (const stream of child.stdio) stream?.destroy()
+}
+
 function launched(child: ChildProcess, isJailed: boolean): Launched {
   const [, stdout, stderr, channel, info] = child.stdio
   if (child.pid === undefined) child.once('error', () => undefined)
@@ -113,7 +119,20 @@ function launched(child: ChildProcess, isJailed: boolean): Launched {
   ;(info as Readable | undefined)?.setEncoding('utf8').on('data', (chunk: string) => {
     text = (text + chunk).slice(0, 4096)
     init = Number(/"child-pid": (\d+)/.exec(text)?.[1] ?? Number.NaN) || undefined
+    if (isKilled) killInit()
   })
+  // What a jail that outlived its bubblewrap holds open would be waited for.
+  child.once('exit', () => setTimeout(() => closeAll(child), STRAGGLER_MS).unref())
+  let isKilled = false
+  /** Killed in its first moments, bubblewrap has not tied the jail to its own life yet. */
+  const killInit = () => {
+    if (init === undefined) return
+    try {
+      process.kill(init, 'SIGKILL')
+    } catch {
+      // It has ended with bubblewrap, as it should.
+    }
+  }
   let pid: number | undefined
   return {
     child,
@@ -126,7 +145,11 @@ function launched(child: ChildProcess, isJailed: boolean): Launched {
       return pid
     },
     kill() {
+      isKilled = true
       child.kill('SIGKILL')
+      killInit()
+      // The launcher ends when nobody is there to work for.
+      ;(channel as Duplex).destroy()
     },
   }
 }

@@ -110,7 +110,8 @@ async function openTenant(
   const page = site.createContent(site.createSpace({ key: 'DEV', name: 'Development' }), {
     title: `First page of ${name}`,
   })
-  const installation = known.find(one => one.site.url === site.url) ?? (await forge.install({ url: site.url }))
+  const installation =
+    known.find(one => one.site.url === site.url) ?? (await forge.install({ url: site.url, cloudId: site.cloudId }))
   await installation.upgrade()
   return { name, site, installation, accountId, issueKey: issue.key, pageId: page.id }
 }

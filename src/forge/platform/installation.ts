@@ -29,21 +29,22 @@ const PRODUCTS: readonly Site['product'][] = ['jira', 'confluence', 'bitbucket']
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** @throws ERR_FORGE_SITE_INVALID */
-export function readSite(input: SiteInput, cloudIdOf: (origin: string) => string): Site {
+export function readSite(input: SiteInput, cloudIdOf: (url: string) => string): Site {
   const { product = 'jira' } = input
   const url = URL.canParse(input.url) ? new URL(input.url) : undefined
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.search !== '') {
     throw invalid('the URL of a site is http or https, without user and query')
   }
   if (!PRODUCTS.includes(product)) throw invalid(`a site's product is one of ${PRODUCTS.join(', ')}`)
-  const cloudId = (input.cloudId ?? cloudIdOf(url.origin)).toLowerCase()
+  const place = url.href.replace(/\/+$/, '')
+  const cloudId = (input.cloudId ?? cloudIdOf(place)).toLowerCase()
   if (!UUID.test(cloudId)) throw invalid('a cloudId is a UUID')
   const kind = product === 'bitbucket' ? 'workspace' : 'site'
   return {
     product,
     cloudId,
     contextAri: `ari:cloud:${product}::${kind}/${cloudId}`,
-    url: url.href.replace(/\/+$/, ''),
+    url: place,
   }
 }
 

@@ -37,7 +37,7 @@ export interface InstallationsDeps {
   /** Handler of the farewell that tells of the end. */
   readonly uninstallHandler: string
   readonly idle: (tenant: TenantUid) => Promise<void>
-  readonly cloudIdOf: (origin: string) => string
+  readonly cloudIdOf: (url: string) => string
 }
 
 export interface Installations {

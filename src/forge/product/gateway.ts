@@ -37,7 +37,7 @@ export function createProductGateway(backend: ProductBackend): GuestService {
         body: bytesOf(request),
         signal: caller.signal,
       })
-      return answer === 'needs-authentication' ? NEEDS_AUTHENTICATION : withoutPlatformWords(answer)
+      return answer === 'needs-authentication' ? NEEDS_AUTHENTICATION : answer
     },
   }
 }
@@ -84,8 +84,3 @@ function headersOf({ headers, body }: GuestRequest): (readonly [string, string])
   if (body === undefined || (isTyped && !isPlain)) return passed
   return [...passed.filter(([name]) => !/^content-type$/i.test(name)), ['content-type', 'application/json']]
 }
-
-const withoutPlatformWords = (answer: GuestResponse): GuestResponse => ({
-  ...answer,
-  headers: answer.headers.filter(([name]) => !/^(?:forge-proxy-error|set-cookie)$/i.test(name)),
-})

@@ -14,6 +14,8 @@ export type SiteCredentials = (
   request: Pick<ProductRequest, 'site' | 'product' | 'appId' | 'scopes' | 'as'>,
 ) => string | undefined | Promise<string | undefined>
 
+/** The platform's own word, and what would make a guest a browser. */
+const NOT_PASSED = /^(?:forge-proxy-error|set-cookie)$/
 const MAX_BYTES = 20 * 1024 * 1024
 const TIMEOUT_MS = 60_000
 
@@ -38,7 +40,7 @@ export function createSiteBackend(outbound: Outbound, credentials: SiteCredentia
         return {
           status: answer.status,
           statusText: '',
-          headers: Object.entries(answer.headers),
+          headers: Object.entries(answer.headers).filter(([name]) => !NOT_PASSED.test(name)),
           ...(answer.body.length === 0 ? {} : { body: toWire(answer.body) }),
         }
       } catch (error) {
