@@ -4,7 +4,6 @@
  */
 
 import type { TenantContext } from '../core/context.ts'
-import type { JsonValue } from '../core/tenant.ts'
 import type { GuestRequest, GuestResponse } from './guest/protocol.ts'
 import type { Manifest } from './manifest/types.ts'
 
@@ -45,4 +44,4 @@ export interface GuestService {
   handle(caller: Caller, request: GuestRequest): Promise<GuestResponse>
 }
 
-export type { GuestRequest, GuestResponse, JsonValue }
+export type { GuestRequest, GuestResponse }

@@ -32,11 +32,6 @@ export const GET: Statement = {
 }
 /** The same, held until the transaction ends. */
 export const GET_LOCKED: Statement = { name: 'forge_value_get_locked', text: `${GET.text} for update` }
-/** $2 array of keys. */
-export const GET_MANY: Statement = {
-  name: 'forge_value_get_many',
-  text: `select ${COLUMNS()} from pw.forge_value where space = $1 and key = any($2::text[]) and ${ALIVE}`,
-}
 
 const upsert = (
   condition: string,

@@ -227,7 +227,7 @@ test('what is not simulated answers one coded line, at once', skip, async t => {
 })
 
 test(
-  'G72 the box holds no credential: what calls a product is put in outside, and what the app sends of its own is left out',
+  'G 72: the box holds no credential: what calls a product is put in outside, and what the app sends of its own is left out',
   skip,
   async t => {
     const seen: (string | undefined)[] = []
@@ -360,7 +360,7 @@ test('recorded answers play without a product; what was not recorded is told', s
 })
 
 test(
-  'G73 egress: the allowlist decides, on every redirect and after resolution; private addresses are closed',
+  'G 73: egress: the allowlist decides, on every redirect and after resolution; private addresses are closed',
   skip,
   async t => {
     const bench = await createBench(t, packages, {

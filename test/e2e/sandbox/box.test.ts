@@ -58,7 +58,7 @@ const attempt = (code: string, value: JsonValue = null) =>
     value,
   )
 
-test('G69 the environment is empty, of the process and of the jail’s first one', async () => {
+test('G 69: the environment is empty, of the process and of the jail’s first one', async () => {
   assert.deepEqual(Object.keys(await run<Record<string, string>>('return process.env')).sort(), ['PWD', 'TZ'])
   const first = await attempt(`return require('node:fs').readFileSync('/proc/1/environ', 'latin1')`)
   assert.doesNotMatch(first, /PW_TEST_SECRET|of the host|PATH|HOME/)
@@ -76,7 +76,7 @@ test('G69 the environment is empty, of the process and of the jail’s first one
   )
 })
 
-test('G69 no descriptor of the host is inherited but the channel and its own output', async () => {
+test('G 69: no descriptor of the host is inherited but the channel and its own output', async () => {
   const open = await run<string[]>(`
     const fs = require('node:fs')
     return fs.readdirSync('/proc/self/fd').flatMap(fd => { try { return [fd + ' ' + fs.readlinkSync('/proc/self/fd/' + fd)] } catch { return [] } })`)
@@ -90,7 +90,7 @@ test('G69 no descriptor of the host is inherited but the channel and its own out
   )
 })
 
-test('G69 no file system but the app, read-only, and a small private /tmp', async () => {
+test('G 69: no file system but the app, read-only, and a small private /tmp', async () => {
   for (const file of [
     '/etc/passwd',
     '/root',
@@ -138,7 +138,7 @@ test('G69 no file system but the app, read-only, and a small private /tmp', asyn
   )
 })
 
-test('G69 no child process, no native add-on, no inspector that anybody could reach, no right to more', async () => {
+test('G 69: no child process, no native add-on, no inspector that anybody could reach, no right to more', async () => {
   assert.match(
     await attempt(`require('node:child_process').execFileSync('/node', ['-e', '1'])`),
     /EPERM|EACCES|ENOENT|EAGAIN/,

@@ -101,7 +101,7 @@ const codeOf = (call: Promise<unknown>): Promise<string> =>
     (error: unknown) => (isPartywallError(error) ? error.code : String(error)),
   )
 
-test('G70, G75 each attack ends its own call with a coded error; the neighbour’s median stays below twice its quiet value', async t => {
+test('G 70, G 75: each attack ends its own call with a coded error; the neighbour’s median stays below twice its quiet value', async t => {
   const box = await createTestSandbox(t, { spares: 2 })
   const runner = await box.program(RUNNER, 128)
   await box.sandbox.prepare(runner)
@@ -153,7 +153,7 @@ function createNeighbour(box: TestSandbox, runner: Program) {
 const median = (values: readonly number[]): number =>
   [...values].sort((one, other) => one - other)[values.length >> 1] ?? Number.NaN
 
-test('G70 a flood of log lines is cut, and said once; the call goes on', async t => {
+test('G 70: a flood of log lines is cut, and said once; the call goes on', async t => {
   const box = await createTestSandbox(t)
   const runner = await box.program(RUNNER)
   const lines: string[] = []
@@ -179,7 +179,7 @@ test('G70 a flood of log lines is cut, and said once; the call goes on', async t
   assert.ok(Buffer.byteLength(bytes.join('')) < 210 * 1024)
 })
 
-test('G70 requests to outside are counted: those beyond the limit are refused, with a code', async t => {
+test('G 70: requests to outside are counted: those beyond the limit are refused, with a code', async t => {
   const box = await createTestSandbox(t)
   const runner = await box.program(RUNNER)
   let asked = 0
@@ -188,7 +188,7 @@ test('G70 requests to outside are counted: those beyond the limit are refused, w
   assert.deepEqual([refused, asked], [5, 10])
 })
 
-test('G70 calls of one instance take turns; too many that wait are refused at once', async t => {
+test('G 70: calls of one instance take turns; too many that wait are refused at once', async t => {
   const box = await createTestSandbox(t, { maxWaiting: 3 })
   const runner = await box.program(RUNNER)
   await box.call(runner, 'a', { code: 'return 1' })
@@ -198,7 +198,7 @@ test('G70 calls of one instance take turns; too many that wait are refused at on
   assert.deepEqual(calls.filter(one => one === 'ERR_SANDBOX_BUSY').length, 2)
 })
 
-test('G71 after the answer nothing works: timers and loops stand still, and what they ask for is refused', async t => {
+test('G 71: after the answer nothing works: timers and loops stand still, and what they ask for is refused', async t => {
   const box = await createTestSandbox(t)
   const runner = await box.program(RUNNER)
   let asked = 0
@@ -218,7 +218,7 @@ test('G71 after the answer nothing works: timers and loops stand still, and what
   assert.ok(later.refused.every(code => code === 'ERR_SANDBOX_NO_CALL'))
 })
 
-test('G71 a call ends when its caller’s signal does, and its process with it', async t => {
+test('G 71: a call ends when its caller’s signal does, and its process with it', async t => {
   const box = await createTestSandbox(t)
   const runner = await box.program(RUNNER)
   const controller = new AbortController()
@@ -235,7 +235,7 @@ test('G71 a call ends when its caller’s signal does, and its process with it',
   assert.equal(await box.call(runner, 'a', { code: 'return state.old ?? false' }), false)
 })
 
-test('G75 an instance that crashes again and again is held back; others are served, and it comes back', async t => {
+test('G 75: an instance that crashes again and again is held back; others are served, and it comes back', async t => {
   const box = await createTestSandbox(t)
   const runner = await box.program(RUNNER)
   const crash = () => codeOf(box.call(runner, 'crasher', { code: 'process.exit(1)' }))

@@ -34,7 +34,7 @@ test('a spare has evaluated the code, belongs to the first that calls it, and to
   assert.ok(![...marks.values()].includes((await call(runner, 'a', { code: MARK })) as string))
 })
 
-test('G76 nothing of what a process did goes into another one: a spare is made anew, from the files', async t => {
+test('G 76: nothing of what a process did goes into another one: a spare is made anew, from the files', async t => {
   const { sandbox, program, call } = await createTestSandbox(t, { spares: 1 })
   const runner = await program(RUNNER)
   await sandbox.prepare(runner)

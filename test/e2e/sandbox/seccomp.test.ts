@@ -55,7 +55,7 @@ test('the filters in src are what scripts/seccomp.ts makes', () => {
   assert.equal(filters?.withProcesses, filterOf(architecture, true).toString('base64'))
 })
 
-test('G69 each denied system call is refused behind the filter, and it is the filter that refuses it', async () => {
+test('G 69: each denied system call is refused behind the filter, and it is the filter that refuses it', async () => {
   const denied = deniedOn(architecture)
   const needed = [
     'ptrace',
@@ -91,7 +91,7 @@ test('G69 each denied system call is refused behind the filter, and it is the fi
   assert.ok(letThrough.length >= 3, `only ${letThrough.map(([name]) => name).join()} get through without the filter`)
 })
 
-test('G69 namespaces by clone are refused, by clone3 too, and threads are not', async () => {
+test('G 69: namespaces by clone are refused, by clone3 too, and threads are not', async () => {
   const script = `
     my ($clone, $clone3) = @ARGV;
     for my $flags (0x10000000, 0x20000000, 0x40000000, 0x00020000, 0x08000000, 0x04000000, 0x02000000) {
@@ -120,7 +120,7 @@ test('G69 namespaces by clone are refused, by clone3 too, and threads are not', 
   assert.equal(results[7], String(ENOSYS))
 })
 
-test('G69 without processes fork is refused as well', async () => {
+test('G 69: without processes fork is refused as well', async () => {
   const file = path.join(folder, 'fork.bpf')
   writeFileSync(file, filterOf(architecture, false))
   const numbers = architecture === 'x64' ? ['57', '58'] : []

@@ -40,7 +40,7 @@ const CLEAN = {
   folder: '/app',
 }
 
-test('G67 each instance runs in an operating-system process of its own, which is not the server’s', async t => {
+test('G 67: each instance runs in an operating-system process of its own, which is not the server’s', async t => {
   const { sandbox, program, call } = await createTestSandbox(t)
   assert.equal(sandbox.boundary, 'bubblewrap')
   const runner = await program(RUNNER)
@@ -58,7 +58,7 @@ test('G67 each instance runs in an operating-system process of its own, which is
   assert.equal(again.mark, marks[0]?.mark)
 })
 
-test('G68 A, then B, then A: nothing of A is visible to B, and A finds its own again', async t => {
+test('G 68: A, then B, then A: nothing of A is visible to B, and A finds its own again', async t => {
   const { program, call } = await createTestSandbox(t)
   const runner = await program(RUNNER)
   const look = (instance: string) =>
@@ -124,7 +124,7 @@ test('under the policy shared the same process serves both, which is how leaks a
   assert.deepEqual(await push('b'), ['a', 'b'])
 })
 
-test('G74 who calls is said by the channel and not by what is sent: a forged message reaches nobody else’s call', async t => {
+test('G 74: who calls is said by the channel and not by what is sent: a forged message reaches nobody else’s call', async t => {
   const { program, call } = await createTestSandbox(t)
   const runner = await program(RUNNER)
   const asked: string[] = []
