@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [--rounds N] [--ops N] [--only store|webhook|hipchat|connect] [--peers] [--json]`: one interleaved run per family, a table, and
+ * `npm run bench -- [--rounds N] [--ops N] [--only store|webhook|hipchat|connect|sandbox] [--peers] [--json]`: one interleaved run per family, a table, and
  * whether each goal was met.
  *
  * PARTYWALL_TEST_ADMIN_URL names an administrator's URL of the server to measure on (throw-away databases are made in it);
@@ -13,18 +13,21 @@ import { benchConnect } from './connect.ts'
 import type { CostRow } from './cost.ts'
 import { benchHipchat } from './hipchat.ts'
 import type { BenchOptions, Row } from './measure.ts'
+import { benchSandbox, type FigureRow } from './sandbox.ts'
 import { benchStore } from './store.ts'
 import { benchWebhook } from './webhook.ts'
 
-type AnyRow = Row | CostRow
+type AnyRow = Row | CostRow | FigureRow
 
 const FAMILIES: Readonly<Record<string, (options: BenchOptions) => Promise<AnyRow[]>>> = {
   store: benchStore,
   webhook: benchWebhook,
   hipchat: benchHipchat,
   connect: benchConnect,
+  sandbox: benchSandbox,
 }
-const USAGE = 'npm run bench -- [--rounds N] [--ops N] [--only store|webhook|hipchat|connect] [--peers] [--json]'
+const USAGE =
+  'npm run bench -- [--rounds N] [--ops N] [--only store|webhook|hipchat|connect|sandbox] [--peers] [--json]'
 
 interface Arguments {
   readonly families: readonly string[]
@@ -116,6 +119,21 @@ function printTable(rows: readonly AnyRow[]): void {
         'us / base': `${row.cpuMicros ?? '-'} / ${row.baseCpuMicros}`,
         throughput: row.throughput ?? '-',
         'p50, p99 ms': `${row.p50Ms ?? '-'}, ${row.p99Ms ?? '-'}`,
+        goal: row.goal ?? 'none',
+        verdict: verdict(row),
+        n: row.n,
+      })),
+    )
+  }
+  const figures = rows.filter(row => row.kind === 'figure')
+  if (figures.length > 0) {
+    console.table(
+      figures.map(row => ({
+        work: row.row,
+        value: `${row.value} ${row.unit}`,
+        'of rounds': row.spread.join(' - '),
+        'base, = 1': row.base ?? '-',
+        ratio: row.ratio ?? '-',
         goal: row.goal ?? 'none',
         verdict: verdict(row),
         n: row.n,

@@ -130,6 +130,32 @@ test('the types resolve for a program of plain tsc, and keep their promises; so 
   assert.equal(stdout, '')
 })
 
+test('a Forge app is bundled, jailed where there is bubblewrap, and called from the package as it is', async () => {
+  const app = path.join(folder, 'forge-app')
+  await mkdir(path.join(app, 'src'), { recursive: true })
+  await writeFile(
+    path.join(app, 'manifest.yml'),
+    'app: { id: "ari:cloud:ecosystem::app/5f0c7a1e-6a3c-4d0e-9b1f-2f4f2c8f1d99", runtime: { name: nodejs20.x } }\nmodules: { function: [{ key: add, handler: index.add }] }\n',
+  )
+  await writeFile(
+    path.join(app, 'src/index.js'),
+    'export const add = ({ a, b }) => ({ sum: a + b, uid: process.getuid() })',
+  )
+  await writeFile(
+    path.join(folder, 'app/forge.mjs'),
+    `import { createApp } from 'partywall'
+     const app = await createApp({ key: 'com.example.forge', baseUrl: 'http://127.0.0.1:1', database: { folder: ${JSON.stringify(path.join(folder, 'forge-data'))}, environment: {} }, keys: { current: { id: 'k', key: Buffer.alloc(32, 1) }, find: () => Buffer.alloc(32, 1) }, logLevel: 'error' })
+     const forge = await app.forge({ folder: ${JSON.stringify(app)} })
+     const installation = await forge.install({ url: 'https://one.example.com' })
+     console.log(JSON.stringify([forge.boundary, await installation.call('add', { a: 1, b: 2 })]))
+     await app.close()`,
+  )
+  const { stdout } = await run(process.execPath, ['forge.mjs'], { cwd: path.join(folder, 'app') })
+  const [boundary, answer] = JSON.parse(stdout)
+  assert.equal(answer.sum, 3)
+  if (boundary === 'bubblewrap') assert.equal(answer.uid, 65_534)
+})
+
 test('H 91: dependencies are pinned exactly, few, and nothing of ours runs at install', () => {
   const { dependencies, optionalDependencies, devDependencies, scripts } = manifest
   for (const [name, version] of Object.entries({ ...dependencies, ...optionalDependencies, ...devDependencies })) {

@@ -24,7 +24,10 @@ export async function readDeclarations(bundle: string): Promise<(variable: strin
     const name = escaped(variable)
     // The bundler may declare far from where the app does: then the first assignment is the next best.
     const declared = placesOf(variable, new RegExp(`\\b(?:var|let|const|function|class)\\s+${name}(?![\\w$])`))
-    const found = [...declared, ...placesOf(variable, new RegExp(`(?<![\\w$.])${name}\\s*=(?!=)`))]
+    const found = [
+      ...declared,
+      ...placesOf(variable, new RegExp(`(?<![\\w$.])${name}\\s*(?:\\?\\?|\\|\\||&&|[-+*/%|&^])?=(?!=)`)),
+    ]
     return found.find(({ file }) => !file.includes('node_modules/')) ?? found[0]
   }
 }

@@ -1,8 +1,10 @@
 // Which process gets which call: spares, binding, eviction, age, policies, retirement; and what happens where there is no jail.
 import assert from 'node:assert/strict'
-import { readdirSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { createTestSandbox, RUNNER } from '../../support/sandbox.ts'
 
 const MARK = `state.mark ??= require('node:crypto').randomUUID(); return state.mark`
@@ -114,6 +116,59 @@ test('closing ends everything: calls are told so, and no process, file or folder
     [],
   )
 })
+
+test('a supervisor that is killed takes every jail with it, at whatever moment', async () => {
+  const script = `
+    import { createTestSandbox, RUNNER } from ${JSON.stringify(fileURLToPath(new URL('../../support/sandbox.ts', import.meta.url)))}
+    const { sandbox, program, call } = await createTestSandbox({ after() {} }, { spares: 2 })
+    const runner = await program(RUNNER)
+    await sandbox.prepare(runner)
+    await call(runner, 'idle', { code: 'return 1' })
+    call(runner, 'busy', { code: 'for (;;);' }).catch(() => {})
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), Number(process.env.PW_KILL_MS))`
+  for (const killMs of ['0', '15', '60', '150']) {
+    const child = spawn(
+      process.execPath,
+      ['--conditions=partywall-source', '--import', 'tsx', '--input-type=module', '-e', script],
+      {
+        env: { ...process.env, PW_KILL_MS: killMs },
+        stdio: ['ignore', 'ignore', 'pipe'],
+        cwd: fileURLToPath(new URL('../../..', import.meta.url)),
+      },
+    )
+    const jails = new Set<number>()
+    const look = setInterval(() => {
+      for (const pid of descendantsOf(child.pid ?? -1)) jails.add(pid)
+    }, 2)
+    await new Promise(resolve => child.once('exit', resolve))
+    clearInterval(look)
+    assert.ok(jails.size >= 2, `only ${jails.size} processes were seen`)
+    await eventually(`no jail is left after ${killMs} ms`, () => [...jails].every(pid => !isAlive(pid)))
+  }
+})
+
+/** Of the process, and of those below it. */
+function descendantsOf(pid: number): number[] {
+  try {
+    const children = readdirSync(`/proc/${pid}/task`).flatMap(task =>
+      readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number),
+    )
+    return children.flatMap(child => [child, ...descendantsOf(child)])
+  } catch {
+    // It has ended while it was looked at.
+    return []
+  }
+}
+
+/** One that has ended and waits for its parent to notice counts as ended. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    // There is no such process any more.
+    return false
+  }
+}
 
 test('where there is no jail functions run as plain processes, which is said loudly, and refused in production', async t => {
   const { sandbox, log, program, call } = await createTestSandbox(t, { isolation: 'process' })
