@@ -1,6 +1,6 @@
 /** Puts one Forge app together: its services, its handlers, its routes; and installs, upgrades and uninstalls it. */
 
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import path from 'node:path'
 import type { TenantContext } from '../core/context.ts'
 import { isPartywallError, PartywallError } from '../core/errors.ts'
@@ -36,7 +36,9 @@ import { callsOf, createSearch, type ReportedApp, reportIsolation } from './repo
 import { createKvsService } from './storage/kvs.ts'
 import { createLegacyStorage } from './storage/legacy.ts'
 import { FORGE_LIMITS } from './storage/limits.ts'
+import { watchLimits } from './storage/near-limits.ts'
 import { createSeal } from './storage/seal.ts'
+import { uuidOf } from './uuid-of.ts'
 
 /** A Forge app as the platform serves it. */
 export interface ServedForgeApp {
@@ -216,7 +218,8 @@ function createServices(options: ForgeOptions, deps: ForgeDeps, urls: ReturnType
   const storage = {
     pool: deps.pool,
     seal: createSeal(deps),
-    limits: FORGE_LIMITS,
+    limits: { ...FORGE_LIMITS, ...options.storageLimits },
+    nearLimits: watchLimits(deps.logger, deps.clock),
     cursorKey: deps.cursorKey,
     clock: deps.clock,
     logger: deps.logger,
@@ -248,11 +251,4 @@ async function replan(records: readonly IdentityRecord[], deps: ForgeDeps, parts
       if (!isPartywallError(error, 'ERR_TENANT_REVOKED') && !isPartywallError(error, 'ERR_TENANT_DISABLED')) throw error
     }
   }
-}
-
-/** The same text gives the same UUID (version 8). */
-function uuidOf(text: string): string {
-  const hex = createHash('sha256').update(text).digest('hex')
-  const variant = ((Number.parseInt(hex.charAt(16), 16) & 3) | 8).toString(16)
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }

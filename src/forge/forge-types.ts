@@ -11,6 +11,7 @@ import type { AppLogLine } from './platform/runner.ts'
 import type { SiteCredentials } from './product/site-backend.ts'
 import type { IsolationReport, ReportCall } from './report/isolation-report.ts'
 import type { Site } from './services.ts'
+import type { StorageLimits } from './storage/limits.ts'
 
 export interface ForgeOptions {
   /** The app's folder, with `manifest.yml`. */
@@ -24,6 +25,8 @@ export interface ForgeOptions {
    * this function gives as `authorization`; `replay`: a file of recorded answers; `record` writes such a file meanwhile.
    */
   readonly product?: { readonly credentials: SiteCredentials; readonly record?: string } | { readonly replay: string }
+  /** Other limits of storage than the platform's. What comes to 80 % of one is said in the log. */
+  readonly storageLimits?: Partial<StorageLimits>
   /** For `${NAME}` in the manifest. */
   readonly manifestVariables?: Readonly<Record<string, string | undefined>>
   /** Hears of every line that the app logs; default: the log of the app. */

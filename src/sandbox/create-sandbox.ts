@@ -6,6 +6,7 @@
 import { PartywallError } from '../core/errors.ts'
 import type { Logger } from '../core/ports.ts'
 import { probeBubblewrap } from './jail/bubblewrap.ts'
+import { openControlGroups } from './jail/control-groups.ts'
 import { createPlace } from './jail/place.ts'
 import { Pool } from './pool.ts'
 import type { CallLimits, Sandbox, SandboxOptions } from './types.ts'
@@ -36,8 +37,9 @@ export async function createSandbox(options: SandboxOptions & { readonly logger:
     })
   }
   const place = await createPlace(bubblewrap !== undefined && isRoot)
+  const groups = bubblewrap === undefined ? undefined : openControlGroups()
   const pool = new Pool(
-    { place, bubblewrap, isRoot, mayFork: options.processes === true },
+    { place, bubblewrap, isRoot, mayFork: options.processes === true, groups },
     {
       spares: options.spares ?? 1,
       concurrency: options.concurrency ?? 1,
@@ -64,7 +66,10 @@ export async function createSandbox(options: SandboxOptions & { readonly logger:
     },
     stats: () => pool.stats(),
     close() {
-      closing ??= pool.close().then(() => place.close())
+      closing ??= pool.close().then(() => {
+        groups?.close()
+        return place.close()
+      })
       return closing
     },
   }

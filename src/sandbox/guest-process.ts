@@ -189,6 +189,7 @@ class Guest implements GuestProcess {
     }
     switch (message.type) {
       case 'ready':
+        this.#launched.adopt()
         this.#settle(undefined)
         if (this.#running.size === 0) this.#pause()
         return
@@ -324,7 +325,9 @@ class Guest implements GuestProcess {
     if (this.#isClosed) return
     this.#isClosed = true
     clearInterval(this.#watch)
-    this.#reason ??= isOutOfMemory(this.#stderr) ? new PartywallError('ERR_SANDBOX_MEMORY') : exited(code, signal)
+    const { hasRunOutOfMemory } = this.#launched.release()
+    this.#reason ??=
+      hasRunOutOfMemory || isOutOfMemory(this.#stderr) ? new PartywallError('ERR_SANDBOX_MEMORY') : exited(code, signal)
     this.#endAll(this.#reason)
     this.#launched.channel.destroy()
   }

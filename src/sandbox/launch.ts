@@ -7,6 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import type { Duplex, Readable } from 'node:stream'
 import { APP, jailArguments, LAUNCHER, NOBODY } from './jail/bubblewrap.ts'
+import type { ControlGroup, ControlGroups } from './jail/control-groups.ts'
 import { nodeFiles, shellFiles } from './jail/node-files.ts'
 import type { Place } from './jail/place.ts'
 import { childrenOf } from './process-times.ts'
@@ -21,6 +22,10 @@ export interface Launched {
   pid(): number | undefined
   /** Ends it and everything in its jail. */
   kill(): void
+  /** The code is loaded: all that is in the jail counts against its limits from here on. */
+  adopt(): void
+  /** After its end. @returns whether the kernel has ended it for want of memory */
+  release(): { readonly hasRunOutOfMemory: boolean }
 }
 
 export interface LaunchOptions {
@@ -29,6 +34,7 @@ export interface LaunchOptions {
   readonly bubblewrap: string | undefined
   readonly isRoot: boolean
   readonly mayFork: boolean
+  readonly groups: ControlGroups | undefined
 }
 
 const MB = 1024 * 1024
@@ -37,6 +43,8 @@ const BESIDES_HEAP = 0.25
 /** Address space of data beyond what the app may use, which V8 reserves and does not touch. */
 const DATA_SLACK_MB = 256
 const TEMPORARY_MB = 512
+/** What Node itself takes, and files in `/tmp`, which are memory. */
+const GROUP_SLACK_MB = 96 + TEMPORARY_MB
 /** Milliseconds that are left for reading what an ended process has said. */
 const STRAGGLER_MS = 250
 const INFO = 4
@@ -58,7 +66,7 @@ function nodeArguments(program: Program, folder: string, launcherFile: string): 
 
 async function launchJailed(
   program: Program,
-  { place, bubblewrap, isRoot, mayFork }: LaunchOptions & { readonly bubblewrap: string },
+  { place, bubblewrap, isRoot, mayFork, groups }: LaunchOptions & { readonly bubblewrap: string },
 ): Promise<Launched> {
   const [files, shell, programFolder] = await Promise.all([
     nodeFiles(),
@@ -86,7 +94,8 @@ async function launchJailed(
       cwd: '/',
       ...(isRoot ? { uid: NOBODY, gid: NOBODY } : {}),
     })
-    return launched(child, true)
+    const megabytes = (program.memoryMb ?? DEFAULT_MEMORY_MB) + GROUP_SLACK_MB
+    return launched(child, true, groups?.create(megabytes * MB))
   } finally {
     closeSync(filter)
   }
@@ -111,7 +120,7 @@ function closeAll(child: ChildProcess): void {
   for (const stream of child.stdio) stream?.destroy()
 }
 
-function launched(child: ChildProcess, isJailed: boolean): Launched {
+function launched(child: ChildProcess, isJailed: boolean, group?: ControlGroup): Launched {
   const [, stdout, stderr, channel, info] = child.stdio
   if (child.pid === undefined) child.once('error', () => undefined)
   let init: number | undefined
@@ -119,6 +128,7 @@ function launched(child: ChildProcess, isJailed: boolean): Launched {
   ;(info as Readable | undefined)?.setEncoding('utf8').on('data', (chunk: string) => {
     text = (text + chunk).slice(0, 4096)
     init = Number(/"child-pid": (\d+)/.exec(text)?.[1] ?? Number.NaN) || undefined
+    if (init !== undefined) group?.add(init)
     if (isKilled) killInit()
   })
   // What a jail that outlived its bubblewrap holds open would be waited for.
@@ -150,6 +160,15 @@ function launched(child: ChildProcess, isJailed: boolean): Launched {
       killInit()
       // The launcher ends when nobody is there to work for.
       ;(channel as Duplex).destroy()
+    },
+    adopt() {
+      if (init === undefined) return
+      for (const one of [init, ...childrenOf(init)]) group?.add(one)
+    },
+    release() {
+      const hasRunOutOfMemory = group?.hasRunOutOfMemory() ?? false
+      group?.remove()
+      return { hasRunOutOfMemory }
     },
   }
 }

@@ -92,8 +92,14 @@ export async function openForgeWorld(options: WorldOptions): Promise<ForgeWorld>
     return { app, forge, host, tenants, dataFolder, close }
   } catch (error) {
     await close()
-    throw error
+    throw portError(error) ?? error
   }
+}
+
+function portError(error: unknown): PartywallError | undefined {
+  const { code, port } = error as { code?: unknown; port?: unknown }
+  if (code !== 'EADDRINUSE') return undefined
+  return new PartywallError('ERR_CONFIG', { message: `port ${port} is in use: give another --port`, cause: error })
 }
 
 async function openTenant(

@@ -16,7 +16,7 @@ import {
   UI_MODULE,
   UI_MODULE_TYPE,
 } from './schema.ts'
-import { toManifest } from './to-manifest.ts'
+import { hasAppUuid, toManifest } from './to-manifest.ts'
 import type { Manifest, ManifestProblem } from './types.ts'
 
 export interface ReadOptions {
@@ -42,7 +42,7 @@ export function readManifest(text: string, { variables = {} }: ReadOptions = {})
 
   const given = checkShape(interpolate(document.value, variables, wrong), wrong)
   if (given === undefined) throw refused(problems)
-  checkTopLevel(given, wrong)
+  checkTopLevel(given, warn)
   checkModules(given, wrong, warn)
   checkRuntime(given, warn)
   if (problems.length > 0) throw refused(problems)
@@ -62,10 +62,12 @@ function checkShape(value: unknown, wrong: Report): GivenManifest | undefined {
   return undefined
 }
 
-function checkTopLevel(given: GivenManifest, wrong: Report): void {
+/** The platform may know more by now than this does. */
+function checkTopLevel(given: GivenManifest, warn: Report): void {
   for (const name of Object.keys(given)) {
-    if (!TOP_LEVEL.includes(name)) wrong([name], `there is no ${JSON.stringify(name)} in a manifest`)
+    if (!TOP_LEVEL.includes(name)) warn([name], `${JSON.stringify(name)} is not known, and nothing is done about it`)
   }
+  if (!hasAppUuid(given.app.id)) warn(['app', 'id'], 'app.id is a placeholder: a made-up UUID stands for it here')
 }
 
 function checkModules(given: GivenManifest, wrong: Report, warn: Report): void {

@@ -143,10 +143,8 @@ export const MANIFEST = z.looseObject({
   app: z.looseObject({
     id: z
       .string()
-      .regex(
-        /^ari:cloud:ecosystem::app\/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i,
-        'app.id is ari:cloud:ecosystem::app/ and a UUID',
-      ),
+      .max(200)
+      .regex(/^ari:cloud:ecosystem::app\/\S+$/i, 'app.id is ari:cloud:ecosystem::app/ and a UUID'),
     name: z.string().optional(),
     description: z.string().max(1000).optional(),
     runtime: z

@@ -2,6 +2,7 @@
 
 import type { z } from 'zod'
 import type { JsonObject, JsonValue } from '../../core/tenant.ts'
+import { uuidOf } from '../uuid-of.ts'
 import {
   type CONSUMER,
   type ENTITY,
@@ -31,10 +32,11 @@ import type {
 
 export function toManifest(given: GivenManifest, warnings: readonly ManifestProblem[]): Manifest {
   const { app } = given
+  const appId = appIdOf(app.id)
   const list = <T>(type: string): readonly T[] => (given.modules?.[type] ?? []) as unknown as readonly T[]
   return {
-    appAri: app.id.toLowerCase(),
-    appId: app.id.slice(app.id.indexOf('/') + 1).toLowerCase(),
+    appAri: `ari:cloud:ecosystem::app/${appId}`,
+    appId,
     name: app.name,
     runtime: { name: app.runtime?.name ?? 'sandbox', memoryMb: app.runtime?.memoryMB },
     package: {
@@ -86,6 +88,16 @@ export function toManifest(given: GivenManifest, warnings: readonly ManifestProb
     connectKey: app.connect?.key,
     warnings,
   }
+}
+
+const APP_UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+export const hasAppUuid = (id: string): boolean => APP_UUID.test(id.toLowerCase())
+
+/** Samples come with a placeholder, which their developer replaces: until then it stands for a UUID that is always the same. */
+function appIdOf(id: string): string {
+  const text = id.slice(id.indexOf('/') + 1).toLowerCase()
+  return APP_UUID.exec(text)?.[0] ?? uuidOf(`partywall app ${text}`)
 }
 
 /** Types whose parts were checked to name one of the two. */

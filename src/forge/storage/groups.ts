@@ -41,10 +41,11 @@ export async function runBatch(
   const items = list(given, 'a batch').map(item => record(item, 'an item of a batch'))
   const names = items.map(nameOf)
   if (items.length === 0) throw new StorageError('INVALID_BATCH_REQUEST', 'a batch has at least one key')
+  deps.nearLimits.note(context.identity.externalId, 'batchKeys', items.length, deps.limits.batchKeys)
   if (items.length > deps.limits.batchKeys)
     throw new StorageError('INVALID_BATCH_REQUEST', `a batch has at most ${deps.limits.batchKeys} keys`)
   if (new Set(names).size !== names.length) throw new StorageError('INVALID_BATCH_REQUEST', 'a batch has each key once')
-  checkSize(given, deps, 'INVALID_BATCH_REQUEST')
+  checkSize(given, context, deps, 'INVALID_BATCH_REQUEST')
   const successfulKeys: Given[] = []
   const failedKeys: Given[] = []
   for (const item of items) {
@@ -97,7 +98,7 @@ export async function runTransaction(
   deps: StorageDeps,
 ): Promise<void> {
   const steps = readSteps(record(given), context, entities, deps)
-  checkSize(given, deps, 'INVALID_TRANSACTION_REQUEST')
+  checkSize(given, context, deps, 'INVALID_TRANSACTION_REQUEST')
   const writes = await Promise.all(
     steps.map(async step => (step.wish === undefined ? undefined : writeCalls(step.target, step.wish, deps))),
   )
@@ -137,11 +138,10 @@ function readSteps(
       return { kind, key: checkKey(one.key, deps.limits), target, wish, conditions }
     }),
   )
-  if (steps.length === 0 || steps.length > deps.limits.transactionOperations)
-    throw new StorageError(
-      'INVALID_TRANSACTION_REQUEST',
-      `a transaction has 1 to ${deps.limits.transactionOperations} operations`,
-    )
+  const { transactionOperations } = deps.limits
+  deps.nearLimits.note(context.identity.externalId, 'transactionOperations', steps.length, transactionOperations)
+  if (steps.length === 0 || steps.length > transactionOperations)
+    throw new StorageError('INVALID_TRANSACTION_REQUEST', `a transaction has 1 to ${transactionOperations} operations`)
   if (new Set(steps.map(nameOf)).size !== steps.length)
     throw new StorageError('INVALID_TRANSACTION_REQUEST', 'a transaction has each key once')
   return steps
@@ -158,9 +158,12 @@ const nameOf = (one: Given | Step): string =>
 
 function checkSize(
   given: unknown,
-  { limits }: StorageDeps,
+  { identity }: TenantContext,
+  { limits, nearLimits }: StorageDeps,
   code: 'INVALID_BATCH_REQUEST' | 'INVALID_TRANSACTION_REQUEST',
 ) {
-  if (Buffer.byteLength(JSON.stringify(given)) > limits.groupBytes)
+  const bytes = Buffer.byteLength(JSON.stringify(given))
+  nearLimits.note(identity.externalId, 'groupBytes', bytes, limits.groupBytes)
+  if (bytes > limits.groupBytes)
     throw new StorageError(code, `all values together have at most ${limits.groupBytes / 1024 / 1024} MiB`)
 }

@@ -6,6 +6,7 @@ import type { BoundPool, BoundTransaction } from '../../postgres/database.ts'
 import type { EntityDefinition } from '../manifest/types.ts'
 import { checkEntityValue, checkKey, checkTtl, checkValue, type Given, record } from './check.ts'
 import type { StorageLimits } from './limits.ts'
+import type { NearLimits } from './near-limits.ts'
 import * as sql from './rows.ts'
 import type { Seal } from './seal.ts'
 import { type Call, entitySpace, indexCalls, KVS, SECRET } from './spaces.ts'
@@ -16,6 +17,7 @@ export interface StorageDeps {
   readonly seal: Seal
   readonly limits: StorageLimits
   readonly cursorKey: Buffer
+  readonly nearLimits: NearLimits
 }
 /** Where a request reads and writes, in whose name. */
 export interface Target {
@@ -64,6 +66,9 @@ export async function opened(target: Target, value: sql.StoredValue, { seal }: S
 /** Statements of one write; the first gives the row that was written. */
 export async function writeCalls(target: Target, wish: SetWish, deps: StorageDeps): Promise<Call[]> {
   const { context, space, entity } = target
+  const { limits, nearLimits } = deps
+  nearLimits.note(context.identity.externalId, 'valueBytes', Buffer.byteLength(wish.text), limits.valueBytes)
+  nearLimits.note(context.identity.externalId, 'keyCharacters', wish.key.length, limits.keyCharacters)
   const text = space === SECRET ? await deps.seal.seal(context.tenantUid, wish.key, wish.text) : wish.text
   const ttl = wish.ttlSeconds === undefined ? null : String(wish.ttlSeconds)
   const index =

@@ -1,6 +1,7 @@
 // `partywall forge`: develop for several tenants, call, report; as a developer types it.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createServer } from 'node:net'
 import path from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -71,12 +72,26 @@ permissions:
     'static/index.html': '<!doctype html>',
   })
 
-const until = async (what: string, isSo: () => boolean) => {
+const until = async (what: string | (() => string), isSo: () => boolean) => {
   for (let n = 0; n < 600; n += 1) {
     if (isSo()) return
     await new Promise(resolve => setTimeout(resolve, 50))
   }
-  assert.fail(what)
+  assert.fail(typeof what === 'string' ? what : what())
+}
+
+/** A free port whose next one is free as well: that is the simulated products'. */
+async function freePair(): Promise<number> {
+  for (;;) {
+    const port = await freePort()
+    const next = createServer()
+    const isFree = await new Promise<boolean>(resolve => {
+      next.once('error', () => resolve(false))
+      next.listen(port + 1, '127.0.0.1', () => resolve(true))
+    })
+    await new Promise(resolve => next.close(resolve))
+    if (isFree) return port
+  }
 }
 
 test(
@@ -84,10 +99,13 @@ test(
   skip,
   async t => {
     const folder = await app()
-    const port = String(await freePort())
+    const port = String(await freePair())
     const dev = start(['dev', folder, '--tenants', '2', '--port', port])
     t.after(() => dev.child.kill('SIGKILL'))
-    await until(`it started: ${dev.out()}`, () => /watching for changes/.test(dev.out()))
+    await until(
+      () => `it started: ${dev.out()}`,
+      () => /watching for changes/.test(dev.out()),
+    )
     assert.match(dev.out(), /Test, version 1\.0\.0; each installation in its own jailed process/)
     const one = await run('invoke', folder, 'count', '{"by":2}', '--tenant', 'tenant-1')
     assert.deepEqual([one.code, JSON.parse(one.out)], [0, { count: 2 }])
@@ -115,7 +133,10 @@ test(
     await updateForgeApp(folder, { 'src/index.js': SOURCE })
     const again = start(['dev', folder, '--tenants', '2', '--port', port])
     t.after(() => again.child.kill('SIGKILL'))
-    await until(`it started again: ${again.out()}`, () => /watching for changes/.test(again.out()))
+    await until(
+      () => `it started again: ${again.out()}`,
+      () => /watching for changes/.test(again.out()),
+    )
     assert.deepEqual(JSON.parse((await run('invoke', folder, 'count', '{"by":1}')).out), { count: 5 })
     again.child.kill('SIGINT')
     assert.equal((await again.ended).code, 0)
@@ -127,6 +148,13 @@ test('wrong usage is 2, a refusal is 1 and says its code', skip, async () => {
   assert.equal((await run('dev', folder, '--tenants', 'many')).code, 2)
   assert.equal((await run('invoke', folder, 'count', '{not json')).code, 2)
   assert.equal((await run('invoke', folder)).code, 2)
+  const taken = createServer()
+  await new Promise<void>(resolve => taken.listen(0, '127.0.0.1', resolve))
+  const port = (taken.address() as { port: number }).port
+  const inUse = await run('dev', folder, '--port', String(port))
+  taken.close()
+  assert.equal(inUse.code, 1)
+  assert.match(inUse.error, new RegExp(`ERR_CONFIG: port ${port} is in use`))
   const nowhere = await run('dev', '/nowhere')
   assert.equal(nowhere.code, 1)
   assert.match(nowhere.error, /ERR_FORGE_APP_FOLDER/)

@@ -20,8 +20,11 @@ after(() => outside.close())
 const { port } = outside.address() as AddressInfo
 const outsideUrl = `http://127.0.0.1:${port}/`
 
-for (const generation of GENERATION_NAMES) {
-  const { folder: packages, skip } = await forgePackages(generation)
+// All before the first test: what waits between tests lets the file end in between.
+const installed = new Map<Generation, Awaited<ReturnType<typeof forgePackages>>>()
+for (const generation of GENERATION_NAMES) installed.set(generation, await forgePackages(generation))
+
+for (const [generation, { folder: packages, skip }] of installed) {
   const versions = Object.entries(GENERATIONS[generation]).map(([name, version]) => `${name} ${version}`)
   test(
     `an unmodified app on ${versions.join(', ')} runs in two installations that see nothing of each other`,

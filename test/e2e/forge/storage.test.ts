@@ -293,6 +293,22 @@ test('the old API and the new one address the same values, secrets and entities'
   assert.deepEqual(seen, [1, 2, 'secret', { surname: 'Eve', age: 3 }, ['a', 'b'], ['e']])
 })
 
+test('coming near a limit is said once, and other limits may be given', skip, async t => {
+  const small = await createBench(t, packages, { storageLimits: { valueBytes: 1_000, transactionOperations: 5 } })
+  const customer = await small.customer('small')
+  const said = () =>
+    small.world.log
+      .filter(({ event }) => event === 'forge-storage-near-limit')
+      .map(({ fields }) => [fields.tenant, fields.limit, fields.used, fields.of])
+  await customer.run(`await sdk.kvs.set('k', 'x'.repeat(700))`)
+  assert.deepEqual(said(), [])
+  await customer.run(`await sdk.kvs.set('k', 'x'.repeat(900)); await sdk.kvs.set('k', 'x'.repeat(910))`)
+  assert.deepEqual(said(), [[customer.installation.id, 'valueBytes', 902, 1_000]])
+  assert.equal(await codeOf(customer, `await sdk.kvs.set('k', 'x'.repeat(1000))`), 'MAX_SIZE')
+  await customer.run(`await sdk.kvs.transact().set('a', 1).set('b', 1).set('c', 1).set('d', 1).execute()`)
+  assert.deepEqual(said()[1], [customer.installation.id, 'transactionOperations', 4, 5])
+})
+
 test('without the scope storage:app there is no storage', skip, async t => {
   const bare = await createBench(t, packages, { scopes: ['read:jira-work'] })
   const customer = await bare.customer('bare')

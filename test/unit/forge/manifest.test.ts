@@ -25,8 +25,7 @@ test('what is wrong is named with line and column', () => {
   const cases = [
     ['app: [', /^manifest\.yml:1:/],
     ['modules: {}', /app/],
-    [APP.replace(/5f0c.*/, 'no-uuid'), /manifest\.yml:2:\d+ app\.id/],
-    [`${APP}surprise: 1\n`, /manifest\.yml:5:\d+ .*surprise/],
+    [APP.replace(/ari:.*/, 'no-ari'), /manifest\.yml:2:\d+ app\.id/],
     [
       `${APP}modules:\n  function:\n    - key: a b\n      handler: index.run\n`,
       /manifest\.yml:7:\d+ modules\.function\[0\]\.key/,
@@ -56,6 +55,16 @@ test('unknown module types, old runtimes and modules that are not simulated are 
       .warnings.map(({ message }) => message)
       .join(),
     /runtime/,
+  )
+})
+
+test('a placeholder as id and keys that nobody knows are taken, with a warning', () => {
+  const manifest = readManifest(`${APP.replace(/5f0c.*/, 'your-app-id')}surprise: 1\n`, { variables: {} })
+  assert.match(manifest.appId, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
+  assert.equal(readManifest(APP.replace(/5f0c.*/, 'your-app-id'), { variables: {} }).appId, manifest.appId)
+  assert.deepEqual(
+    manifest.warnings.map(({ line, path }) => `${line} ${path}`),
+    ['5 surprise', '2 app.id'],
   )
 })
 
