@@ -20,8 +20,11 @@ export interface FrameReader {
   push(chunk: Buffer): void
 }
 
-/** @param maxBytes  longest frame; a longer one is refused by its header, before any of it is kept */
-export function createFrameReader(maxBytes: number, onMessage: (message: unknown) => void): FrameReader {
+/**
+ * @param maxBytes  longest frame; a longer one is refused by its header, before any of it is kept
+ * @param onMessage  hears of each message, and how many bytes it had
+ */
+export function createFrameReader(maxBytes: number, onMessage: (message: unknown, bytes: number) => void): FrameReader {
   let chunks: Buffer[] = []
   let held = 0
   let wanted = HEADER_BYTES
@@ -45,7 +48,7 @@ export function createFrameReader(maxBytes: number, onMessage: (message: unknown
         if (isInBody) {
           isInBody = false
           wanted = HEADER_BYTES
-          onMessage(JSON.parse(bytes.toString('utf8')))
+          onMessage(JSON.parse(bytes.toString('utf8')), bytes.length)
           continue
         }
         const size = bytes.readUInt32LE(0)

@@ -36,7 +36,13 @@ export interface GuestProcess {
 
 /** Longest frame that is read: the largest answer or request there can be, and what JSON adds. */
 const MAX_FRAME_BYTES = 8 * 1024 * 1024
+/** What a message has around the answer. */
+const ENVELOPE_BYTES = 64
 const LOOK_MS = 50
+/** A process whose call has just ended runs on for so long: stopping and waking it costs more than most calls. */
+const LINGER_MS = 5
+/** Exchanges before the first call, so that neither end of the channel does anything for the first time then. */
+const PINGS = 8
 /** Milliseconds of processor time after which a call counts as greedy, and how far it is put back. */
 const GREEDY_MS = 100
 const GREEDY_NICE = 10
@@ -52,8 +58,10 @@ interface Running {
   readonly id: number
   readonly call: SandboxCall
   readonly limits: CallLimits
-  readonly abort: AbortController
-  readonly cpuAtStart: number
+  /** Of what its requests asked for; made when there is one, since most calls ask for nothing. */
+  abort: AbortController | undefined
+  /** Processor time of the process when it was first looked at during this call. */
+  cpuAtStart: number | undefined
   requests: number
   logLines: number
   logBytes: number
@@ -78,6 +86,9 @@ class Guest implements GuestProcess {
   #stderr = ''
   #rawBytes = 0
   #watch: NodeJS.Timeout | undefined
+  #pings = 0
+  #lingering: NodeJS.Timeout | undefined
+  #idleSince = 0
   #isStopped = false
   #isGreedy = false
 
@@ -126,25 +137,33 @@ class Guest implements GuestProcess {
     this.#resume()
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.kill(timedOut(limits.wallMs)), limits.wallMs)
-      const abort = new AbortController()
       const onAbort = () => this.kill(new PartywallError('ERR_SANDBOX_STOPPED', { cause: call.signal?.reason }))
       const end: Running['end'] = outcome => {
         clearTimeout(timer)
         call.signal?.removeEventListener('abort', onAbort)
+        this.#running.get(id)?.abort?.abort(new PartywallError('ERR_SANDBOX_NO_CALL'))
         this.#running.delete(id)
-        abort.abort(new PartywallError('ERR_SANDBOX_NO_CALL'))
-        if (this.#running.size === 0) this.#pause()
+        if (this.#running.size === 0) this.#linger()
         if ('value' in outcome) resolve(outcome.value)
         else reject(outcome.error)
       }
-      const cpuAtStart = this.#cpuMs()
-      this.#running.set(id, { id, call, limits, abort, cpuAtStart, requests: 0, logLines: 0, logBytes: 0, end })
+      this.#running.set(id, {
+        id,
+        call,
+        limits,
+        abort: undefined,
+        cpuAtStart: undefined,
+        requests: 0,
+        logLines: 0,
+        logBytes: 0,
+        end,
+      })
       if (call.signal?.aborted === true) {
         onAbort()
         return
       }
       call.signal?.addEventListener('abort', onAbort)
-      this.#watch ??= setInterval(() => this.#look(), LOOK_MS)
+      this.#watch ??= setInterval(() => this.#look(), LOOK_MS).unref()
       this.#send({ type: 'call', id, payload: call.payload })
     })
   }
@@ -158,7 +177,7 @@ class Guest implements GuestProcess {
 
   #listen(): void {
     const { channel, stdout, stderr } = this.#launched
-    const reader = createFrameReader(MAX_FRAME_BYTES, message => this.#take(message))
+    const reader = createFrameReader(MAX_FRAME_BYTES, (message, bytes) => this.#take(message, bytes))
     channel.on('data', (chunk: Buffer) => {
       try {
         reader.push(chunk)
@@ -181,7 +200,7 @@ class Guest implements GuestProcess {
     })
   }
 
-  #take(given: unknown): void {
+  #take(given: unknown, bytes: number): void {
     const message = readFromGuest(given)
     if (message === undefined) {
       this.kill(new PartywallError('ERR_SANDBOX_EXITED', { message: 'the guest sent a message that there is not' }))
@@ -191,13 +210,16 @@ class Guest implements GuestProcess {
       case 'ready':
         this.#launched.adopt()
         this.#settle(undefined)
-        if (this.#running.size === 0) this.#pause()
+        this.#ping()
+        return
+      case 'pong':
+        this.#ping()
         return
       case 'failed':
         this.kill(loadFailed(message.error))
         return
       case 'result':
-        this.#takeResult(message)
+        this.#takeResult(message, bytes)
         return
       case 'threw':
         this.#running.get(message.id)?.end({ error: callFailed(message.error) })
@@ -210,11 +232,10 @@ class Guest implements GuestProcess {
     }
   }
 
-  #takeResult({ id, value }: FromGuest & { type: 'result' }): void {
+  #takeResult({ id, value }: FromGuest & { type: 'result' }, bytes: number): void {
     const running = this.#running.get(id)
     if (running === undefined) return
-    const bytes = Buffer.byteLength(JSON.stringify(value))
-    if (bytes <= running.limits.outputBytes) running.end({ value })
+    if (bytes - ENVELOPE_BYTES <= running.limits.outputBytes) running.end({ value })
     else running.end({ error: tooMuchOutput('the answer', running.limits.outputBytes) })
   }
 
@@ -246,6 +267,7 @@ class Guest implements GuestProcess {
     running.requests += 1
     try {
       if (running.requests > running.limits.requests) throw new PartywallError('ERR_SANDBOX_REQUESTS')
+      running.abort ??= new AbortController()
       const value = await running.call.onRequest(name, payload, running.abort.signal)
       // An answer to a call that has ended is for nobody.
       if (this.#running.has(call)) this.#send({ type: 'answer', id, value })
@@ -260,10 +282,12 @@ class Guest implements GuestProcess {
     if (pid === undefined) return
     const residentLimit = ((this.program.memoryMb ?? DEFAULT_MEMORY_MB) + RESIDENT_SLACK_MB) * MB
     const used = this.#cpuMs()
-    const isOverTime = [...this.#running.values()].some(({ cpuAtStart, limits }) => used - cpuAtStart > limits.cpuMs)
+    for (const running of this.#running.values()) running.cpuAtStart ??= used
+    const spent = ({ cpuAtStart = used }: Running) => used - cpuAtStart
+    const isOverTime = [...this.#running.values()].some(running => spent(running) > running.limits.cpuMs)
     if ((residentBytesOf(pid) ?? 0) > residentLimit) this.kill(new PartywallError('ERR_SANDBOX_MEMORY'))
     else if (isOverTime) this.kill(new PartywallError('ERR_SANDBOX_CPU'))
-    else if ([...this.#running.values()].some(({ cpuAtStart }) => used - cpuAtStart > GREEDY_MS)) this.#yield(pid, true)
+    else if ([...this.#running.values()].some(running => spent(running) > GREEDY_MS)) this.#yield(pid, true)
   }
 
   /** Whoever computes for long waits behind those who do not. Only where we are root there is a way back before the process ends. */
@@ -280,6 +304,31 @@ class Guest implements GuestProcess {
   #cpuMs(): number {
     const pid = this.#launched.pid()
     return pid === undefined ? 0 : (cpuMsOf(pid) ?? 0)
+  }
+
+  /** Once ready, and as long as nobody calls. */
+  #ping(): void {
+    if (this.#running.size > 0 || this.calls > 0) return
+    if (this.#pings === PINGS) {
+      this.#linger()
+      return
+    }
+    this.#pings += 1
+    this.#send({ type: 'ping' })
+  }
+
+  /** One timer for many calls: when it fires, it looks how long ago the last one ended. */
+  #linger(): void {
+    this.#idleSince = performance.now()
+    this.#lingering ??= setTimeout(() => this.#stopIfIdle(), LINGER_MS)
+  }
+
+  #stopIfIdle(): void {
+    this.#lingering = undefined
+    if (this.#running.size > 0) return
+    const leftMs = LINGER_MS - (performance.now() - this.#idleSince)
+    if (leftMs <= 0) this.#pause()
+    else this.#lingering = setTimeout(() => this.#stopIfIdle(), leftMs)
   }
 
   #pause(): void {
@@ -325,6 +374,7 @@ class Guest implements GuestProcess {
     if (this.#isClosed) return
     this.#isClosed = true
     clearInterval(this.#watch)
+    clearTimeout(this.#lingering)
     const { hasRunOutOfMemory } = this.#launched.release()
     this.#reason ??=
       hasRunOutOfMemory || isOutOfMemory(this.#stderr) ? new PartywallError('ERR_SANDBOX_MEMORY') : exited(code, signal)

@@ -7,12 +7,14 @@ import type { JsonValue } from '../core/tenant.ts'
 import type { SandboxLogLine } from './types.ts'
 
 export type ToGuest =
+  | { readonly type: 'ping' }
   | { readonly type: 'call'; readonly id: number; readonly payload: JsonValue }
   | { readonly type: 'answer'; readonly id: number; readonly value: JsonValue }
   | { readonly type: 'refusal'; readonly id: number; readonly error: GuestFailure }
 
 export type FromGuest =
   | { readonly type: 'ready' }
+  | { readonly type: 'pong' }
   | { readonly type: 'failed'; readonly error: GuestFailure }
   | { readonly type: 'result'; readonly id: number; readonly value: JsonValue }
   | { readonly type: 'threw'; readonly id: number; readonly error: GuestFailure }
@@ -42,6 +44,7 @@ export function readFromGuest(message: unknown): FromGuest | undefined {
   const { type, id, call, name, level, text } = message
   switch (type) {
     case 'ready':
+    case 'pong':
       return { type }
     case 'failed':
       return { type, error: readFailure(message.error) }

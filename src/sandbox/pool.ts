@@ -48,6 +48,7 @@ const BACKOFF_MAX_MS = 30_000
 /** Crashes in a row after which calls are refused for a while instead of started. */
 const CRASHES_BEFORE_BACKOFF = 3
 const SWEEP_MS = 1_000
+const REFILL_MS = 20
 
 export class Pool {
   readonly #launch: LaunchOptions
@@ -208,7 +209,8 @@ export class Pool {
       slot.starting = undefined
     }
     this.#serve(slot)
-    this.#fill(slot.program)
+    // Starting a process holds this one up for milliseconds: not while somebody waits for a first answer.
+    setTimeout(() => this.#fill(slot.program), REFILL_MS).unref()
   }
 
   /** One that has ended makes room; what was no order of ours counts against its instance, once. */

@@ -22,6 +22,8 @@ const CHANNEL = 3
 const CLOSE_ON_EXEC = 0o2000000
 /** What comes from outside is the supervisor's, which keeps its own limits. */
 const MAX_FRAME_BYTES = 64 * 1024 * 1024
+const WARM_CALLS = 50
+const COLLECTIONS = 3
 
 interface Call {
   readonly id: number
@@ -48,7 +50,7 @@ channel.on('error', () => process.exit(0))
 closeInherited()
 replaceConsole()
 warmUp()
-start()
+void warmCalls().then(start)
 
 function start(): void {
   let run: ReturnType<GuestEntry>
@@ -66,6 +68,10 @@ function start(): void {
 }
 
 function take(message: ToGuest, run: ReturnType<GuestEntry>): void {
+  if (message.type === 'ping') {
+    send({ type: 'pong' })
+    return
+  }
   if (message.type === 'call') {
     void answer(message.id, message.payload, run)
     return
@@ -77,13 +83,18 @@ function take(message: ToGuest, run: ReturnType<GuestEntry>): void {
   else request.reject(errorOf(message.error))
 }
 
-async function answer(id: number, payload: JsonValue, run: ReturnType<GuestEntry>): Promise<void> {
+async function answer(
+  id: number,
+  payload: JsonValue,
+  run: ReturnType<GuestEntry>,
+  tell: (message: FromGuest) => void = send,
+): Promise<void> {
   const call: Call = { id, hasEnded: false }
   try {
     const value = await calls.run(call, () => run(payload))
-    send({ type: 'result', id, value: value ?? null })
+    tell({ type: 'result', id, value: value ?? null })
   } catch (error) {
-    send({ type: 'threw', id, error: failureOf(error) })
+    tell({ type: 'threw', id, error: failureOf(error) })
   }
   call.hasEnded = true
   for (const [request, one] of waiting) {
@@ -181,10 +192,25 @@ function warmUp(): void {
   JSON.parse(JSON.stringify({ warm: [1, 'a', null] }))
 }
 
-/** One full collection of what loading left behind; the function is not left where the code could find it. */
+/** The way of a call through this program, without a call: what comes in, what goes out, and nothing of the code that is to be loaded. */
+async function warmCalls(): Promise<void> {
+  const sample = { list: [1, 'a', null, { b: true }], text: 'x'.repeat(500) }
+  const done: Promise<void>[] = []
+  const reader = createFrameReader(MAX_FRAME_BYTES, message => {
+    const { id, payload } = message as { id: number; payload: JsonValue }
+    done.push(answer(id, payload, async value => value, frameOf))
+  })
+  for (let id = 0; id < WARM_CALLS; id += 1) reader.push(frameOf({ type: 'call', id, payload: sample }))
+  await Promise.all(done)
+}
+
+/**
+ * Full collections of what loading left behind: pages that the first one has thinned out the next ones give back. The function is
+ * not left where the code could find it.
+ */
 function collectGarbage(): void {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   setFlagsFromString('--no-expose-gc')
-  collect()
+  for (let n = 0; n < COLLECTIONS; n += 1) collect()
 }
