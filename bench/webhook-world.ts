@@ -1,11 +1,10 @@
 /** What `webhook.ts` measures in: an app with 100 installations by a simulated host, and connections of the base. */
 
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { type App, createApp, listen } from 'partywall'
 import { type HipchatHost, type Installation, startHipchatHost } from 'partywall/host'
 import pg from 'pg'
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts'
+import { freePort } from '../test/support/free-port.ts'
 import { type Meter, openMeter } from './processor-time.ts'
 
 const TENANTS = 100
@@ -74,14 +73,6 @@ export async function openWorld(opened: (() => Promise<unknown>)[]): Promise<Wor
   const meter = await openMeter(made.urls.admin)
   opened.push(() => meter.close())
   return { app, path: pathname + search, installations, begun, handlers, clients, watcher, meter }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => server.close(resolve))
-  return port
 }
 
 function install(host: HipchatHost, descriptor: string): Promise<Installation[]> {

@@ -5,7 +5,7 @@
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { openSync } from 'node:fs'
+import { openSync, readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
@@ -44,7 +44,7 @@ export async function startServer(file: string, { port, environment, log }: Serv
     )
   } catch (error) {
     child.kill('SIGKILL')
-    throw error
+    throw new Error(`${file} did not start: ${readFileSync(log, 'utf8').slice(-2_000)}`, { cause: error })
   }
   return {
     url: `http://127.0.0.1:${port}`,

@@ -53,6 +53,26 @@ for (const [family, expected] of Object.entries(ROWS)) {
   })
 }
 
+test('a loaded spare answers in a tenth of a true cold start, a warm call in two echoes; each row of functions has its figure', async () => {
+  const { code, stdout, stderr } = await bench(['--only', 'sandbox', '--rounds', '3', '--ops', '200', '--json'])
+  assert.equal(code, 0, stderr)
+  const rows = new Map(
+    (JSON.parse(stdout) as { rows: readonly { row: string; value: number; ratio?: number }[] }).rows.map(row => [
+      row.row,
+      row,
+    ]),
+  )
+  const valueOf = (row: string): number => rows.get(row)?.value ?? Number.NaN
+  assert.ok(valueOf('function: first answer, spare ready') < valueOf('function: true cold start') / 10, stdout)
+  assert.ok((rows.get('function: warm call')?.ratio ?? Number.NaN) < 2, stdout)
+  for (const row of [
+    'loopback echo, keep-alive',
+    'floor: start and end of /bin/true',
+    'function: an idle instance (PSS)',
+  ])
+    assert.ok(valueOf(row) > 0, row)
+})
+
 test('the bench refuses what it does not know, and says what it takes', async () => {
   for (const wrong of [
     ['--rounds', '0'],

@@ -255,18 +255,20 @@ async function lifecycleFacts(context: TenantContext, { environments, appId, env
 const listensTo = ({ triggers }: Manifest, eventType: string): boolean =>
   triggers.some(({ events }) => events.some(one => one.eventType === eventType))
 
-/** Of an app that shows itself in one product, or asks for one product's scopes: that one. */
+/** Where the app shows itself; else whose events it hears; else whose scopes it asks for. Jira, where it is at home in several. */
 function productOf({ uiModules, triggers, permissions }: Manifest): 'jira' | 'confluence' | 'bitbucket' {
-  const words = [
-    ...uiModules.map(({ type }) => type),
-    ...permissions.scopes,
-    ...triggers.flatMap(({ events }) => events.map(({ eventType }) => eventType)),
+  const groups = [
+    uiModules.map(({ type }) => type),
+    triggers.flatMap(({ events }) => events.map(({ eventType }) => eventType)),
+    permissions.scopes,
   ]
-  const count = (pattern: RegExp) => words.filter(word => pattern.test(word)).length
-  const jira = count(/jira|servicedesk/i)
-  if (jira > 0) return 'jira'
-  if (count(/confluence|^macro$/i) > 0) return 'confluence'
-  return count(/bitbucket/i) > 0 ? 'bitbucket' : 'jira'
+  for (const words of groups) {
+    const some = (pattern: RegExp) => words.some(word => pattern.test(word))
+    if (some(/jira|servicedesk/i)) return 'jira'
+    if (some(/confluence|^macro$/i)) return 'confluence'
+    if (some(/bitbucket/i)) return 'bitbucket'
+  }
+  return 'jira'
 }
 
 const unknownModule = (what: string, key: string): PartywallError =>

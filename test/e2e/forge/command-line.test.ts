@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { forgePackages, updateForgeApp, writeForgeApp } from '../../support/forge-packages.ts'
 import { manifestOf } from '../../support/forge-world.ts'
-import { freePort } from '../../support/free-port.ts'
+import { freePort, isFree } from '../../support/free-port.ts'
 
 const { folder: packages, skip } = await forgePackages('8.3')
 const root = fileURLToPath(new URL('../../../', import.meta.url))
@@ -84,13 +84,7 @@ const until = async (what: string | (() => string), isSo: () => boolean) => {
 async function freePair(): Promise<number> {
   for (;;) {
     const port = await freePort()
-    const next = createServer()
-    const isFree = await new Promise<boolean>(resolve => {
-      next.once('error', () => resolve(false))
-      next.listen(port + 1, '127.0.0.1', () => resolve(true))
-    })
-    await new Promise(resolve => next.close(resolve))
-    if (isFree) return port
+    if (await isFree(port + 1)) return port
   }
 }
 
