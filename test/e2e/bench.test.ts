@@ -62,15 +62,15 @@ test('a loaded spare answers in a tenth of a true cold start, a warm call in two
       row,
     ]),
   )
-  const valueOf = (row: string): number => rows.get(row)?.value ?? Number.NaN
-  assert.ok(valueOf('function: first answer, spare ready') < valueOf('function: true cold start') / 10, stdout)
+  const figureOf = (row: string): number => rows.get(row)?.value ?? Number.NaN
+  assert.ok(figureOf('function: first answer, spare ready') < figureOf('function: true cold start') / 10, stdout)
   assert.ok((rows.get('function: warm call')?.ratio ?? Number.NaN) < 2, stdout)
   for (const row of [
     'loopback echo, keep-alive',
     'floor: start and end of /bin/true',
     'function: an idle instance (PSS)',
   ])
-    assert.ok(valueOf(row) > 0, row)
+    assert.ok(figureOf(row) > 0, row)
 })
 
 test('the bench refuses what it does not know, and says what it takes', async () => {

@@ -100,6 +100,26 @@ test(
   },
 )
 
+test(
+  'G 74: what a function asks is asked for its own installation, whoever’s call its process was started by',
+  skip,
+  async () => {
+    // Spares are made while calls of others run, one after the other.
+    for (const name of ['first', 'second', 'third', 'fourth']) {
+      const customer = await bench.customer(name)
+      await tell(customer, 'queue', 'return')
+      const jobId = await push(customer, { body: { name } })
+      await bench.app.idle()
+      assert.deepEqual(
+        (await customer.heard('queue')).map(({ body }) => body),
+        [{ name }],
+      )
+      assert.deepEqual(await stats(customer, jobId), { success: 1, inProgress: 0, failed: 0 })
+      await new Promise(resolve => setTimeout(resolve, 400))
+    }
+  },
+)
+
 test('a delay keeps an event back; cancelling ends what has not begun', skip, async () => {
   await tell(one, 'queue', 'return')
   const late = await push(one, { body: { n: 1 }, delayInSeconds: 600 })
