@@ -9,7 +9,7 @@ import { installPeer, type Peer } from './peer.ts'
 
 export const GENERATIONS = {
   '2.22': { api: '2.22.0', storage: '1.5.13', resolver: '1.6.5', events: '0.8.33' },
-  '3.9': { api: '3.9.1', storage: '1.5.15', resolver: '1.6.6', events: '0.9.1' },
+  '3.9': { api: '3.9.1', storage: '1.5.15', resolver: '1.6.6', events: '0.9.1', ui: '1.11.4' },
   '4.1': { api: '4.1.1', storage: '1.6.0', resolver: '1.6.8', events: '1.0.3', kvs: '1.2.0' },
   '5.0': { api: '5.0.0', storage: '1.7.1', resolver: '1.6.11', events: '1.0.3', kvs: '1.2.0' },
   '6.4': { api: '6.4.0', storage: '2.0.3', resolver: '1.7.1', events: '2.1.4', kvs: '1.2.0' },

@@ -5,7 +5,7 @@
  */
 
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -46,10 +46,17 @@ const INSTALL_MS = 600_000
 /** `ac-koa-hipchat 0.2.20` */
 export const nameOfPeer = ({ main, packages }: Peer): string => `${main} ${packages[main]}`
 
-/** Its folder, or nothing where it was not installed yet. */
+/** Its folder, or nothing where these versions were not installed yet. */
 export function findPeer(peer: Peer): string | undefined {
   const folder = join(FOLDERS, peer.folder)
-  return existsSync(join(folder, 'node_modules', peer.main, 'package.json')) ? folder : undefined
+  return Object.entries(peer.packages).every(([name, version]) => installedVersion(folder, name) === version)
+    ? folder
+    : undefined
+}
+
+function installedVersion(folder: string, name: string): string | undefined {
+  const file = join(folder, 'node_modules', name, 'package.json')
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).version : undefined
 }
 
 /**
@@ -68,8 +75,9 @@ export async function installPeer(peer: Peer): Promise<string> {
       cwd: scratch,
       timeout: INSTALL_MS,
     })
+    // What is there by now has other versions, or another process was faster.
+    if (findPeer(peer) === undefined) await rm(join(FOLDERS, peer.folder), { recursive: true, force: true })
     await rename(scratch, join(FOLDERS, peer.folder)).catch((error: unknown) => {
-      // Another process was faster.
       if (findPeer(peer) === undefined) throw error
     })
   } finally {

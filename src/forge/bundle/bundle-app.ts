@@ -85,8 +85,9 @@ async function bundle(root: string, contents: string): Promise<{ outputFiles: Ou
       sourcemap: 'external',
       sourcesContent: false,
       resolveExtensions: EXTENSIONS,
+      loader: { '.js': 'jsx' },
       external: OPTIONAL,
-      plugins: [prebuilt, refuseAddons],
+      plugins: [prebuilt, refuseAddons, oldPages],
       write: false,
       logLevel: 'silent',
     })
@@ -114,6 +115,24 @@ const refuseAddons: Plugin = {
     onResolve({ filter: /\.node$/ }, ({ path: name }) => ({
       errors: [{ text: `${name} is a native addon: those do not run in Forge, and are refused in the jail` }],
     }))
+  },
+}
+
+/**
+ * Files of the first UI Kit make elements with `ForgeUI`, and do so while they are evaluated: without it none of their functions could
+ * be called. Everybody else's JSX is React's.
+ */
+const oldPages: Plugin = {
+  name: 'old-pages',
+  setup({ onLoad }) {
+    onLoad({ filter: /\.[jt]sx?$/, namespace: 'file' }, async ({ path: name }) => {
+      if (name.includes(`${path.sep}node_modules${path.sep}`)) return undefined
+      const contents = await readFile(name, 'utf8')
+      if (!/\bForgeUI\b.*from\s*['"]@forge\/ui['"]/s.test(contents)) return undefined
+      // On the first line, so that positions in errors stay true.
+      const pragmas = '/** @jsx ForgeUI.createElement */ /** @jsxFrag ForgeUI.Fragment */ '
+      return { contents: pragmas + contents, loader: /\.tsx?$/.test(name) ? 'tsx' : 'jsx' }
+    })
   },
 }
 

@@ -68,6 +68,14 @@ function findModule(manifest: Manifest, key: string | undefined): UiModule & { r
   })
   const found = key === undefined ? modules[0] : modules.find(module => module.key === key)
   if (found !== undefined) return found
+  const bare = manifest.uiModules.find(module => (key === undefined || module.key === key) && isBare(module))
+  if (bare !== undefined)
+    throw new PartywallError('ERR_FORGE_NOT_SIMULATED', {
+      message: `module ${bare.key}: a ${bare.type} without resource and resolver is not simulated, only its function by itself`,
+    })
+  const other = manifest.notSimulated.find(module => key !== undefined && module.key === key)
+  if (other !== undefined)
+    throw new PartywallError('ERR_FORGE_NOT_SIMULATED', { message: `module ${key}: ${other.type} is not simulated` })
   throw new PartywallError('ERR_FORGE_MODULE_UNKNOWN', {
     message:
       key === undefined
@@ -75,3 +83,7 @@ function findModule(manifest: Manifest, key: string | undefined): UiModule & { r
         : `the manifest has no module ${JSON.stringify(key)} with a resolver`,
   })
 }
+
+/** A page of the first UI Kit, which its function draws, or what the product asks a function about: a workflow's validator ... */
+const isBare = ({ given }: UiModule): boolean =>
+  typeof given.function === 'string' && given.resource === undefined && given.resolver === undefined

@@ -67,7 +67,11 @@ function checkTopLevel(given: GivenManifest, warn: Report): void {
   for (const name of Object.keys(given)) {
     if (!TOP_LEVEL.includes(name)) warn([name], `${JSON.stringify(name)} is not known, and nothing is done about it`)
   }
-  if (!hasAppUuid(given.app.id)) warn(['app', 'id'], 'app.id is a placeholder: a made-up UUID stands for it here')
+  if (!hasAppUuid(given.app.id))
+    warn(
+      ['app', 'id'],
+      'app.id is a placeholder: a made-up UUID stands for it here, the same for all apps that say this',
+    )
 }
 
 function checkModules(given: GivenManifest, wrong: Report, warn: Report): void {
@@ -99,7 +103,8 @@ function checkModules(given: GivenManifest, wrong: Report, warn: Report): void {
 
 function checkRuntime({ app }: GivenManifest, warn: Report): void {
   const name = app.runtime?.name
-  if (name === undefined) warn(['app'], 'without app.runtime an app is of the legacy sandbox; it runs on Node here')
+  if (name === undefined)
+    warn(['app'], 'without app.runtime.name an app is of the legacy sandbox; it runs on Node here')
   else if (!RUNTIMES.has(name))
     warn(['app', 'runtime', 'name'], `runtime ${name} is retired; the app runs on Node ${process.versions.node} here`)
 }

@@ -141,15 +141,12 @@ const scopes = z.union([z.array(z.string().min(1)), z.record(z.string().min(1), 
 
 export const MANIFEST = z.looseObject({
   app: z.looseObject({
-    id: z
-      .string()
-      .max(200)
-      .regex(/^ari:cloud:ecosystem::app\/\S+$/i, 'app.id is ari:cloud:ecosystem::app/ and a UUID'),
+    id: z.string().max(200),
     name: z.string().optional(),
     description: z.string().max(1000).optional(),
     runtime: z
       .looseObject({
-        name: z.string(),
+        name: z.string().optional(),
         memoryMB: z.number().int().min(128).max(4096).optional(),
         architecture: z.enum(['x86_64', 'arm64']).optional(),
       })

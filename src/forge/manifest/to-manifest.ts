@@ -75,7 +75,7 @@ export function toManifest(given: GivenManifest, warnings: readonly ManifestProb
       },
     })),
     notSimulated: Object.entries(given.modules ?? {}).flatMap(([type, modules]) =>
-      Object.hasOwn(MODULE_SCHEMAS, type) || UI_MODULE_TYPE.test(type)
+      Object.hasOwn(MODULE_SCHEMAS, type) || isUiModule(type)
         ? []
         : (modules ?? []).map(({ key }) => ({ type, key: typeof key === 'string' ? key : undefined })),
     ),
@@ -148,9 +148,11 @@ const toConsumer = ({ key, queue, resolver, ...module }: z.infer<typeof CONSUMER
   target: resolver === undefined ? targetOf(module) : { functionKey: resolver.function, method: resolver.method },
 })
 
+const isUiModule = (type: string): boolean => UI_MODULE_TYPE.test(type) && !NOT_SIMULATED_MODULES.has(type)
+
 function uiModulesOf(given: GivenManifest): UiModule[] {
   return Object.entries(given.modules ?? {}).flatMap(([type, list]) => {
-    if (!UI_MODULE_TYPE.test(type) || NOT_SIMULATED_MODULES.has(type)) return []
+    if (!isUiModule(type)) return []
     return (list ?? []).map((module, index): UiModule => {
       const { key, title, resolver } = module as {
         key?: unknown

@@ -25,7 +25,7 @@ test('what is wrong is named with line and column', () => {
   const cases = [
     ['app: [', /^manifest\.yml:1:/],
     ['modules: {}', /app/],
-    [APP.replace(/ari:.*/, 'no-ari'), /manifest\.yml:2:\d+ app\.id/],
+    [APP.replace(/ari:.*/, '7'), /manifest\.yml:2:\d+ app\.id/],
     [
       `${APP}modules:\n  function:\n    - key: a b\n      handler: index.run\n`,
       /manifest\.yml:7:\d+ modules\.function\[0\]\.key/,
@@ -51,6 +51,12 @@ test('unknown module types, old runtimes and modules that are not simulated are 
   assert.match(texts, /sql/)
   assert.deepEqual(manifest.notSimulated.map(({ type }) => type).sort(), ['brandNew:thing', 'sql'])
   assert.match(
+    readManifest(APP.replace(/ {4}name: .*/, '    snapshots: false'), { variables: {} })
+      .warnings.map(({ message }) => message)
+      .join(),
+    /app\.runtime\.name/,
+  )
+  assert.match(
     readManifest(APP.replace(/ {2}runtime:\n.*\n/, ''), { variables: {} })
       .warnings.map(({ message }) => message)
       .join(),
@@ -62,6 +68,13 @@ test('a placeholder as id and keys that nobody knows are taken, with a warning',
   const manifest = readManifest(`${APP.replace(/5f0c.*/, 'your-app-id')}surprise: 1\n`, { variables: {} })
   assert.match(manifest.appId, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
   assert.equal(readManifest(APP.replace(/5f0c.*/, 'your-app-id'), { variables: {} }).appId, manifest.appId)
+  for (const id of ['""', '<app-id>', '[APP_ID]'])
+    assert.equal(
+      readManifest(APP.replace(/ari:.*/, `"${id.replaceAll('"', '')}"`), { variables: {} }).warnings.length,
+      1,
+      id,
+    )
+  assert.throws(() => readManifest(APP.replace(/id: ari:.*/, 'name: x'), { variables: {} }), /app\.id/)
   assert.deepEqual(
     manifest.warnings.map(({ line, path }) => `${line} ${path}`),
     ['5 surprise', '2 app.id'],
