@@ -4,6 +4,7 @@ import { keyRoutes } from './keys/routes.ts'
 import { tokenRoutes } from './oauth/token-endpoint.ts'
 import { frameRoutes } from './pages/frame-routes.ts'
 import { accountRoutes } from './rest/accounts.ts'
+import { agileRoutes } from './rest/agile.ts'
 import { appRoutes } from './rest/app.ts'
 import { commentRoutes } from './rest/comments.ts'
 import { contentListRoutes } from './rest/content-lists.ts'
@@ -11,6 +12,7 @@ import { contentPropertyRoutes } from './rest/content-properties.ts'
 import { contentRoutes } from './rest/contents.ts'
 import { dynamicModuleRoutes } from './rest/dynamic-modules.ts'
 import { forgeAppRoutes } from './rest/forge-app.ts'
+import { issueHistoryRoutes } from './rest/issue-history.ts'
 import { issuePartRoutes } from './rest/issue-parts.ts'
 import { issueRoutes } from './rest/issues.ts'
 import { jiraCatalogueRoutes } from './rest/jira-catalogue.ts'
@@ -31,6 +33,8 @@ export const connectRoutes = (state: ConnectState): ConnectRoute[] => [
     ...accountRoutes,
     ...issueRoutes,
     ...issuePartRoutes,
+    ...issueHistoryRoutes,
+    ...agileRoutes,
     ...jiraCatalogueRoutes,
     ...commentRoutes,
     ...contentRoutes,

@@ -32,10 +32,15 @@ export function forgeEventOf(source: HostEvent): ForgeEvent | undefined {
   return { product: source.product, event: told, causedBy: source.causedBy }
 }
 
-function jiraEvent({ event, place, payload }: HostEvent): object | undefined {
+function jiraEvent({ event, place, payload, forgePayload = payload }: HostEvent): object | undefined {
   const eventType = JIRA_EVENTS[event]
   if (eventType === undefined) return undefined
-  return { eventType, ...payload, atlassianId: place.user?.accountId, associatedUsers: usersOf(place.user?.accountId) }
+  return {
+    eventType,
+    ...forgePayload,
+    atlassianId: place.user?.accountId,
+    associatedUsers: usersOf(place.user?.accountId),
+  }
 }
 
 function confluenceEvent({ event, place }: HostEvent): object | undefined {

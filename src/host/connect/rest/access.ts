@@ -56,6 +56,9 @@ export function connectInstallation({ installation }: Caller): ConnectInstallati
   return installation
 }
 
+/** Account of whoever acts: the user, else the app's own. */
+export const authorOf = ({ user, appKey }: Caller): string => user?.accountId ?? `app:${appKey}`
+
 /** Id of the Forge app that calls, `undefined` for a Connect app. */
 export const forgeAppOf = ({ installation, appKey }: Caller): string | undefined =>
   installation === undefined ? appKey : undefined

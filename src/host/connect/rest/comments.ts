@@ -3,9 +3,10 @@
 import type { Reply } from '../../server/reply.ts'
 import type { IssueComment } from '../sites/issue.ts'
 import type { ConnectState } from '../state.ts'
-import { forgeAppOf } from './access.ts'
+import { authorOf, forgeAppOf } from './access.ts'
 import { found, readBody } from './body.ts'
-import { describeIssue, issueOf } from './issues.ts'
+import { describeComment, describeIssue } from './issue-json.ts'
+import { issueOf } from './issues.ts'
 import type { ProductCall, ProductRoute } from './product-route.ts'
 import { propertyRoutes } from './properties.ts'
 
@@ -20,7 +21,7 @@ export const commentRoutes: readonly ProductRoute[] = [
     method: 'GET',
     path: `${LIST}/:comment`,
     scope: 'READ',
-    handle: call => ({ status: 200, json: describe(commentIn(call)) }),
+    handle: call => ({ status: 200, json: describe(call, commentIn(call)) }),
   },
   { products: PRODUCTS, method: 'PUT', path: `${LIST}/:comment`, scope: 'WRITE', handle: edit },
   { products: PRODUCTS, method: 'DELETE', path: `${LIST}/:comment`, scope: 'DELETE', handle: remove },
@@ -33,11 +34,8 @@ export const commentRoutes: readonly ProductRoute[] = [
   }),
 ]
 
-const describe = ({ id, authorId, body }: IssueComment) => ({
-  id,
-  body,
-  ...(authorId && { author: { accountId: authorId } }),
-})
+const describe = (call: ProductCall, comment: IssueComment) =>
+  describeComment(call.product, comment, call.param('version'))
 
 const commentIn = (call: ProductCall): IssueComment =>
   found(issueOf(call).comments.get(call.param('comment')), 'comment')
@@ -48,7 +46,7 @@ function anyComment({ site, param }: ProductCall): IssueComment {
 }
 
 function list(call: ProductCall): Reply {
-  const comments = [...issueOf(call).comments.values()].map(describe)
+  const comments = [...issueOf(call).comments.values()].map(comment => describe(call, comment))
   return { status: 200, json: { startAt: 0, maxResults: 5000, total: comments.length, comments } }
 }
 
@@ -56,17 +54,18 @@ function create(call: ProductCall, state: ConnectState): Reply {
   const issue = issueOf(call)
   const body = readBody(call, ({ body: text }) => text)
   const id = String(state.random.nextId())
-  const comment = { id, authorId: call.user?.accountId, body, properties: new Map() }
+  const now = state.clock.now()
+  const comment = { id, authorId: authorOf(call), body, properties: new Map(), createdAt: now, updatedAt: now }
   issue.comments.set(id, comment)
   tell(state, call, 'comment_created', comment)
-  return { status: 201, json: describe(comment) }
+  return { status: 201, json: describe(call, comment) }
 }
 
 function edit(call: ProductCall, state: ConnectState): Reply {
   const comment = commentIn(call)
-  comment.body = readBody(call, ({ body }) => body)
+  Object.assign(comment, { body: readBody(call, ({ body }) => body), updatedAt: state.clock.now() })
   tell(state, call, 'comment_updated', comment)
-  return { status: 200, json: describe(comment) }
+  return { status: 200, json: describe(call, comment) }
 }
 
 function remove(call: ProductCall, state: ConnectState): Reply {
@@ -79,13 +78,17 @@ function remove(call: ProductCall, state: ConnectState): Reply {
 function tell(state: ConnectState, call: ProductCall, event: string, comment: IssueComment): void {
   const issue = issueOf(call)
   const { product, user } = call
-  const payload = { comment: describe(comment), issue: describeIssue(product, issue) }
+  const payloadOf = (version: string) => ({
+    comment: describeComment(product, comment, version),
+    issue: describeIssue(product, issue, { version }),
+  })
   state.deliveries.inBackground(
     state.deliveries.send({
       product,
       event,
       place: { issue, ...(user && { user }) },
-      payload,
+      payload: payloadOf('2'),
+      forgePayload: payloadOf('3'),
       causedBy: forgeAppOf(call),
     }),
   )

@@ -1,9 +1,10 @@
 /** Lists of Confluence's older API: contents, spaces, labels, comments. */
 
 import { readList, readObject, readText } from '../../fields.ts'
-import type { Reply } from '../../server/reply.ts'
+import { ApiError } from '../../server/api-error.ts'
+import { noContent, type Reply } from '../../server/reply.ts'
 import { jsonOf, orBadRequest } from './body.ts'
-import { contentOf, describeContent } from './contents.ts'
+import { contentOf, describeContent, describeLabel } from './contents.ts'
 import type { ProductCall, ProductRoute } from './product-route.ts'
 
 const PRODUCTS = ['confluence'] as const
@@ -13,6 +14,27 @@ export const contentListRoutes: readonly ProductRoute[] = [
   { products: PRODUCTS, method: 'GET', path: '/rest/api/space', scope: 'READ', handle: listSpaces },
   { products: PRODUCTS, method: 'GET', path: '/rest/api/content/:content/label', scope: 'READ', handle: listLabels },
   { products: PRODUCTS, method: 'POST', path: '/rest/api/content/:content/label', scope: 'WRITE', handle: addLabels },
+  {
+    products: PRODUCTS,
+    method: 'DELETE',
+    path: '/rest/api/content/:content/label',
+    scope: 'WRITE',
+    handle: removeLabel,
+  },
+  {
+    products: PRODUCTS,
+    method: 'DELETE',
+    path: '/rest/api/content/:content/label/:label',
+    scope: 'WRITE',
+    handle: removeLabel,
+  },
+  {
+    products: PRODUCTS,
+    method: 'GET',
+    path: '/rest/api/content/:content/child/page',
+    scope: 'READ',
+    handle: listChildren,
+  },
   {
     products: PRODUCTS,
     method: 'GET',
@@ -51,11 +73,7 @@ function listSpaces(call: ProductCall): Reply {
   )
 }
 
-const labelsOf = (call: ProductCall): Reply =>
-  page(
-    call,
-    [...contentOf(call).labels].map(name => ({ prefix: 'global', name, id: name, label: name })),
-  )
+const labelsOf = (call: ProductCall): Reply => page(call, [...contentOf(call).labels].map(describeLabel))
 
 function listLabels(call: ProductCall): Reply {
   return labelsOf(call)
@@ -71,6 +89,22 @@ function addLabels(call: ProductCall): Reply {
   )
   for (const name of names) labels.add(name)
   return labelsOf(call)
+}
+
+/** The label is a segment of the path, or `name` of the query. */
+function removeLabel(call: ProductCall): Reply {
+  const name = call.param('label') || (call.call.query.get('name') ?? '')
+  if (!contentOf(call).labels.delete(name)) throw new ApiError(404, `There is no label ${name}.`)
+  return noContent
+}
+
+function listChildren(call: ProductCall): Reply {
+  const parent = contentOf(call)
+  const children = [...call.site.contents.values()].filter(one => one.parent === parent)
+  return page(
+    call,
+    children.map(content => describeContent(call.product, content)),
+  )
 }
 
 function listComments(call: ProductCall): Reply {

@@ -1,12 +1,12 @@
 /** Confluence's content: pages and posts, read and written by apps. */
 
-import { optional, readChoice, readNumber, readObject, readText } from '../../fields.ts'
+import { optional, readChoice, readList, readNumber, readObject, readText } from '../../fields.ts'
 import { ApiError } from '../../server/api-error.ts'
 import type { Reply } from '../../server/reply.ts'
-import type { Content } from '../sites/content.ts'
+import { ancestorsOf, type Content } from '../sites/content.ts'
 import type { Product } from '../sites/product.ts'
 import type { ConnectState } from '../state.ts'
-import { forgeAppOf } from './access.ts'
+import { authorOf, forgeAppOf } from './access.ts'
 import { found, readBody } from './body.ts'
 import type { ProductCall, ProductRoute } from './product-route.ts'
 
@@ -28,15 +28,49 @@ export const contentRoutes: readonly ProductRoute[] = [
   { products: PRODUCTS, method: 'GET', path: '/rest/api/space/:space', scope: 'READ', handle: describeSpace },
 ]
 
-export const describeContent = ({ baseUrl }: Product, { id, type, title, version, body, space }: Content) => ({
+export const webuiOf = ({ id, type, space }: Content): string =>
+  `/spaces/${space.key}/${type === 'page' ? 'pages' : 'blog'}/${id}`
+
+/** With everything that `expand` could ask for: what is not asked for does no harm. */
+export function describeContent(product: Product, content: Content) {
+  const ancestors = ancestorsOf(content).map(one => ({ id: one.id, type: one.type, title: one.title }))
+  const { labels, createdAt } = content
+  const { baseUrl } = product
+  return {
+    ...describePart(product, content),
+    ancestors,
+    history: {
+      latest: true,
+      createdBy: personIn(product, content.authorId),
+      createdDate: new Date(createdAt).toISOString(),
+    },
+    metadata: { labels: { results: [...labels].map(describeLabel), size: labels.size } },
+    _links: {
+      self: `${baseUrl}${LIST}/${content.id}`,
+      base: baseUrl,
+      webui: webuiOf(content),
+      tinyui: `/x/${content.id}`,
+    },
+  }
+}
+
+const describePart = (product: Product, { id, type, title, version, body, space, updatedAt, authorId }: Content) => ({
   id,
   type,
   title,
   status: 'current',
-  space: { id: space.id, key: space.key, name: space.name },
-  version: { number: version },
-  body: { storage: { value: body, representation: 'storage' } },
-  _links: { self: `${baseUrl}${LIST}/${id}`, base: baseUrl, webui: `/spaces/${space.key}/pages/${id}` },
+  space: { id: space.id, key: space.key, name: space.name, type: 'global' },
+  version: { number: version, when: new Date(updatedAt).toISOString(), by: personIn(product, authorId) },
+  body: Object.fromEntries(['storage', 'view'].map(format => [format, { value: body, representation: format }])),
+})
+
+export const describeLabel = (name: string) => ({ prefix: 'global', name, id: name, label: name })
+
+const personIn = ({ site }: Product, accountId: string | undefined) => ({
+  type: 'known',
+  accountId: accountId ?? null,
+  accountType: accountId?.startsWith('app:') === true ? 'app' : 'atlassian',
+  displayName: site.users.get(accountId ?? '')?.displayName ?? accountId ?? 'Anonymous',
 })
 
 /** Acting as a user, an app sees what the user may. */
@@ -60,8 +94,11 @@ function create(call: ProductCall, state: ConnectState): Reply {
     type: readChoice(document.type, 'type', ['page', 'blogpost']),
     spaceKey: readText(readObject(document.space, 'space').key, 'space.key'),
     body: bodyText(document.body) ?? '',
+    parentId: optional(document.ancestors, list => readList(list, 'ancestors', readObject).at(-1)?.id),
   }))
-  const content = site.createContent(found(site.spaces.get(asked.spaceKey), 'space'), asked)
+  const parent = asked.parentId === undefined ? undefined : found(site.contents.get(String(asked.parentId)), 'ancestor')
+  const space = found(site.spaces.get(asked.spaceKey), 'space')
+  const content = site.createContent(space, { ...asked, parent, authorId: authorOf(call) })
   tell(state, call, 'created', content)
   return { status: 200, json: describeContent(product, content) }
 }
@@ -80,6 +117,7 @@ function edit(call: ProductCall, state: ConnectState): Reply {
     title: asked.title ?? content.title,
     body: asked.body ?? content.body,
     version: asked.version,
+    updatedAt: state.clock.now(),
   })
   tell(state, call, 'updated', content)
   return { status: 200, json: describeContent(call.product, content) }

@@ -3,11 +3,14 @@
 import { optional, readNumber, readObject, readText } from '../../fields.ts'
 import { ApiError } from '../../server/api-error.ts'
 import { noContent, type Reply } from '../../server/reply.ts'
+import { STATUSES } from '../sites/catalogue.ts'
 import type { Worklog } from '../sites/issue.ts'
+import type { Product } from '../sites/product.ts'
 import type { ConnectState } from '../state.ts'
+import { authorOf } from './access.ts'
 import { found, jsonOf, readBody } from './body.ts'
-import { issueOf, tell } from './issues.ts'
-import { STATUSES } from './jira-catalogue.ts'
+import { describePerson } from './issue-json.ts'
+import { change, issueOf } from './issues.ts'
 import type { ProductCall, ProductRoute } from './product-route.ts'
 
 const PRODUCTS = ['jira'] as const
@@ -45,29 +48,25 @@ function transition(call: ProductCall, state: ConnectState): Reply {
   }))
   const chosen = TRANSITIONS.find(one => one.id === id)
   if (chosen === undefined) throw new ApiError(400, `It seems that there is no transition ${id}.`)
-  issue.fields = { ...issue.fields, ...fields, status: chosen.to }
-  tell(state, call, 'jira:issue_updated', issue)
+  change(state, call, issue, { ...fields, status: chosen.to })
   return noContent
 }
 
 function assign(call: ProductCall, state: ConnectState): Reply {
   const issue = issueOf(call)
   const accountId = readBody(call, body => (body.accountId === null ? null : readText(body.accountId, 'accountId')))
-  const assignee = accountId === null ? null : personOf(call, accountId)
-  issue.fields = { ...issue.fields, assignee }
-  tell(state, call, 'jira:issue_updated', issue)
+  change(state, call, issue, { assignee: accountId === null ? null : { accountId: personOf(call, accountId) } })
   return noContent
 }
 
-function personOf({ site }: ProductCall, accountId: string) {
-  const { displayName } = found(site.users.get(accountId), 'user')
-  return { accountId, displayName, active: true }
-}
+/** @throws ApiError 404 */
+const personOf = ({ site }: ProductCall, accountId: string): string =>
+  found(site.users.get(accountId), 'user').accountId
 
 function listWatchers(call: ProductCall): Reply {
   const { watchers, id } = issueOf(call)
   const isWatching = call.user !== undefined && watchers.has(call.user.accountId)
-  const list = [...watchers].map(accountId => personOf(call, accountId))
+  const list = [...watchers].map(accountId => describePerson(call.product, accountId))
   const self = `${call.product.baseUrl}/rest/api/3/issue/${id}/watchers`
   return { status: 200, json: { self, isWatching, watchCount: list.length, watchers: list } }
 }
@@ -77,7 +76,7 @@ function watch(call: ProductCall): Reply {
   const { watchers } = issueOf(call)
   const wanted = call.call.body.length === 0 ? call.user?.accountId : jsonOf(call)
   if (typeof wanted !== 'string') throw new ApiError(400, 'The account is not one.')
-  watchers.add(personOf(call, wanted).accountId)
+  watchers.add(personOf(call, wanted))
   return noContent
 }
 
@@ -86,15 +85,16 @@ function unwatch(call: ProductCall): Reply {
   return noContent
 }
 
-const describeWorklog = ({ id, authorId, timeSpentSeconds, comment }: Worklog) => ({
+const describeWorklog = (product: Product, { id, authorId, timeSpentSeconds, comment }: Worklog) => ({
   id,
   timeSpentSeconds,
+  timeSpent: `${Math.round(timeSpentSeconds / 60)}m`,
   comment,
-  ...(authorId === undefined ? {} : { author: { accountId: authorId } }),
+  author: describePerson(product, authorId),
 })
 
 function listWorklogs(call: ProductCall): Reply {
-  const worklogs = [...issueOf(call).worklogs.values()].map(describeWorklog)
+  const worklogs = [...issueOf(call).worklogs.values()].map(one => describeWorklog(call.product, one))
   return { status: 200, json: { startAt: 0, maxResults: 5000, total: worklogs.length, worklogs } }
 }
 
@@ -104,7 +104,7 @@ function logWork(call: ProductCall, state: ConnectState): Reply {
     timeSpentSeconds: readNumber(body.timeSpentSeconds, 'timeSpentSeconds', 60),
     comment: body.comment,
   }))
-  const worklog = { id: String(state.random.nextId()), authorId: call.user?.accountId, timeSpentSeconds, comment }
+  const worklog = { id: String(state.random.nextId()), authorId: authorOf(call), timeSpentSeconds, comment }
   issue.worklogs.set(worklog.id, worklog)
-  return { status: 201, json: describeWorklog(worklog) }
+  return { status: 201, json: describeWorklog(call.product, worklog) }
 }

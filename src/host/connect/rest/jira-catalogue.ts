@@ -1,30 +1,16 @@
 /** What a Jira has without anybody making it: fields, types, statuses, priorities, its own description. And lists of projects and people. */
 
 import type { Reply } from '../../server/reply.ts'
+import { ISSUE_TYPES, LINK_TYPES, PRIORITIES, RESOLUTIONS, STATUSES } from '../sites/catalogue.ts'
 import type { ConnectUser } from '../sites/user.ts'
+import { describeProject } from './issue-json.ts'
+import { projectOf } from './issues.ts'
 import type { ProductCall, ProductRoute } from './product-route.ts'
 import { describeUserOf } from './users.ts'
 
 const PRODUCTS = ['jira'] as const
 const API = '/rest/api/:version'
 
-const category = (id: number, key: string, name: string) => ({ id, key, name })
-export const STATUSES = [
-  { id: '10000', name: 'To Do', statusCategory: category(2, 'new', 'To Do') },
-  { id: '3', name: 'In Progress', statusCategory: category(4, 'indeterminate', 'In Progress') },
-  { id: '10001', name: 'Done', statusCategory: category(3, 'done', 'Done') },
-] as const
-const TYPES = [
-  { id: '10001', name: 'Task', subtask: false, hierarchyLevel: 0 },
-  { id: '10002', name: 'Bug', subtask: false, hierarchyLevel: 0 },
-  { id: '10003', name: 'Story', subtask: false, hierarchyLevel: 0 },
-  { id: '10004', name: 'Epic', subtask: false, hierarchyLevel: 1 },
-  { id: '10005', name: 'Subtask', subtask: true, hierarchyLevel: -1 },
-]
-const PRIORITIES = ['Highest', 'High', 'Medium', 'Low', 'Lowest'].map((name, index) => ({
-  id: String(index + 1),
-  name,
-}))
 const FIELDS = [
   ['summary', 'Summary', 'string'],
   ['description', 'Description', 'string'],
@@ -60,10 +46,16 @@ const gives = (json: unknown) => (): Reply => ({ status: 200, json })
 
 export const jiraCatalogueRoutes: readonly ProductRoute[] = [
   reads('/field', gives(FIELDS)),
-  reads('/issuetype', gives(TYPES)),
+  reads('/issuetype', gives(ISSUE_TYPES)),
   reads('/priority', gives(PRIORITIES)),
   reads('/status', gives(STATUSES)),
-  reads('/project/:project/statuses', gives(TYPES.map(type => ({ ...type, statuses: STATUSES })))),
+  reads('/project/:project/statuses', gives(ISSUE_TYPES.map(type => ({ ...type, statuses: STATUSES })))),
+  reads('/resolution', gives(RESOLUTIONS)),
+  reads('/issueLinkType', gives({ issueLinkTypes: LINK_TYPES })),
+  reads('/label', listLabels),
+  reads('/project/:project/components', nothingOfProject),
+  reads('/project/:project/versions', nothingOfProject),
+  reads('/issue/createmeta/:project/issuetypes', listIssueTypes),
   reads('/serverInfo', describeServer),
   reads('/project', listProjects),
   reads('/user/search', searchUsers),
@@ -73,6 +65,24 @@ export const jiraCatalogueRoutes: readonly ProductRoute[] = [
   reads('/user/bulk', listUsers),
   reads('/mypermissions', describeOwnPermissions),
 ]
+
+/** No project has any here. */
+function nothingOfProject(call: ProductCall): Reply {
+  projectOf(call)
+  return { status: 200, json: [] }
+}
+
+function listIssueTypes(call: ProductCall): Reply {
+  projectOf(call)
+  return { status: 200, json: { startAt: 0, maxResults: 50, total: ISSUE_TYPES.length, issueTypes: ISSUE_TYPES } }
+}
+
+function listLabels({ site }: ProductCall): Reply {
+  const values = [
+    ...new Set([...site.issues.values()].flatMap(({ fields }) => (Array.isArray(fields.labels) ? fields.labels : []))),
+  ].sort()
+  return { status: 200, json: { startAt: 0, maxResults: 1000, total: values.length, isLast: true, values } }
+}
 
 function describeServer({ product, site }: ProductCall): Reply {
   const json = {
@@ -85,14 +95,7 @@ function describeServer({ product, site }: ProductCall): Reply {
 }
 
 function listProjects({ site, product }: ProductCall): Reply {
-  const projects = [...site.projects.values()].map(({ id, key, name }) => ({
-    id,
-    key,
-    name,
-    self: `${product.baseUrl}/rest/api/3/project/${id}`,
-    projectTypeKey: 'software',
-  }))
-  return { status: 200, json: projects }
+  return { status: 200, json: [...site.projects.values()].map(project => describeProject(product, project)) }
 }
 
 function searchUsers(call: ProductCall): Reply {

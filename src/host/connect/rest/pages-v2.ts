@@ -5,8 +5,9 @@ import { ApiError } from '../../server/api-error.ts'
 import { noContent, type Reply } from '../../server/reply.ts'
 import type { Content, ContentComment, ContentProperty, Space } from '../sites/content.ts'
 import type { ConnectState } from '../state.ts'
+import { authorOf } from './access.ts'
 import { found, readBody } from './body.ts'
-import { contentOf, tell } from './contents.ts'
+import { contentOf, tell, webuiOf } from './contents.ts'
 import type { ProductCall, ProductRoute } from './product-route.ts'
 
 const PRODUCTS = ['confluence'] as const
@@ -40,6 +41,7 @@ function routesOf(kind: Kind, list: string): ProductRoute[] {
     route('GET', one, 'READ', call => ({ status: 200, json: describe(call, contentOf(call)) })),
     route('PUT', one, 'WRITE', edit),
     route('DELETE', one, 'DELETE', trash),
+    route('GET', `${one}/children`, 'READ', listChildren),
     route('GET', `${one}/labels`, 'READ', listLabels),
     route('GET', `${one}/footer-comments`, 'READ', listComments),
     route('GET', `${one}/properties`, 'READ', listProperties),
@@ -54,18 +56,23 @@ function routesOf(kind: Kind, list: string): ProductRoute[] {
 }
 
 function describe({ product, call }: ProductCall, content: Content) {
-  const { id, type, title, version, body, space } = content
+  const { id, title, version, body, space, parent, authorId, createdAt, updatedAt } = content
   const format = call.query.get('body-format')
   return {
     id,
     status: 'current',
     title,
     spaceId: space.id,
-    version: { number: version },
+    parentId: parent?.id ?? null,
+    parentType: parent === undefined ? null : 'page',
+    authorId: authorId ?? null,
+    ownerId: authorId ?? null,
+    createdAt: new Date(createdAt).toISOString(),
+    version: { number: version, createdAt: new Date(updatedAt).toISOString(), authorId: authorId ?? null, message: '' },
     ...(format === 'storage' || format === 'view'
       ? { body: { [format]: { value: body, representation: format } } }
       : {}),
-    _links: { base: product.baseUrl, webui: `/spaces/${space.key}/${type === 'page' ? 'pages' : 'blog'}/${id}` },
+    _links: { base: product.baseUrl, webui: webuiOf(content), tinyui: `/x/${id}`, editui: `${webuiOf(content)}/edit` },
   }
 }
 
@@ -84,15 +91,37 @@ function pageOf<T, Shown>({ call, product }: ProductCall, all: readonly T[], sho
 function listContents(call: ProductCall, kind: Kind, space: Space | undefined): Reply {
   const { query } = call.call
   const title = query.get('title')
-  const spaces = query.getAll('space-id').flatMap(ids => ids.split(','))
+  const list = (name: string) => query.getAll(name).flatMap(text => text.split(','))
+  const [spaces, ids] = [list('space-id'), list('id')]
   const contents = [...call.site.contents.values()].filter(
     one =>
       one.type === kind &&
       (space === undefined || one.space === space) &&
       (spaces.length === 0 || spaces.includes(one.space.id)) &&
+      (ids.length === 0 || ids.includes(one.id)) &&
       (title === null || one.title === title),
   )
-  return pageOf(call, contents, content => describe(call, content))
+  return pageOf(call, sorted(query.get('sort'), contents), content => describe(call, content))
+}
+
+/** `title`, `-modified-date` ...: the ways that the API names; another one leaves the order. */
+function sorted(by: string | null, contents: readonly Content[]): readonly Content[] {
+  const keys: Readonly<Record<string, (one: Content) => string | number>> = {
+    id: ({ id }) => Number(id),
+    title: ({ title }) => title,
+    'created-date': ({ createdAt }) => createdAt,
+    'modified-date': ({ updatedAt }) => updatedAt,
+  }
+  const key = keys[(by ?? '').replace(/^-/, '')]
+  if (key === undefined) return contents
+  const sign = by?.startsWith('-') === true ? -1 : 1
+  return [...contents].sort((a, b) => (key(a) < key(b) ? -sign : key(a) > key(b) ? sign : 0))
+}
+
+function listChildren(call: ProductCall): Reply {
+  const parent = contentOf(call)
+  const children = [...call.site.contents.values()].filter(one => one.parent === parent)
+  return pageOf(call, children, ({ id, title, space }) => ({ id, status: 'current', title, spaceId: space.id }))
 }
 
 function create(call: ProductCall, type: Kind, state: ConnectState): Reply {
@@ -100,9 +129,11 @@ function create(call: ProductCall, type: Kind, state: ConnectState): Reply {
     spaceId: readText(String(body.spaceId), 'spaceId'),
     title: readText(body.title, 'title', 255),
     body: bodyText(body.body) ?? '',
+    parentId: optional(body.parentId ?? undefined, String),
   }))
+  const parent = asked.parentId === undefined ? undefined : found(call.site.contents.get(asked.parentId), 'parent')
   const space = [...call.site.spaces.values()].find(({ id }) => id === asked.spaceId)
-  const content = call.site.createContent(found(space, 'space'), { ...asked, type })
+  const content = call.site.createContent(found(space, 'space'), { ...asked, type, parent, authorId: authorOf(call) })
   tell(state, call, 'created', content)
   return { status: 200, json: describe(call, content) }
 }
@@ -116,7 +147,8 @@ function edit(call: ProductCall, state: ConnectState): Reply {
     version: readNumber(readObject(body.version, 'version').number, 'version.number', 1),
   }))
   if (asked.version !== content.version + 1) throw new ApiError(409, `The current version is ${content.version}.`)
-  Object.assign(content, { title: asked.title, body: asked.body ?? content.body, version: asked.version })
+  const { title, body = content.body, version } = asked
+  Object.assign(content, { title, body, version, updatedAt: state.clock.now() })
   tell(state, call, 'updated', content)
   return { status: 200, json: describe(call, content) }
 }
@@ -136,7 +168,15 @@ function trash(call: ProductCall, state: ConnectState): Reply {
   return noContent
 }
 
-const describeSpace = ({ id, key, name }: Space) => ({ id, key, name, type: 'global', status: 'current' })
+const describeSpace = ({ id, key, name }: Space) => ({
+  id,
+  key,
+  name,
+  type: 'global',
+  status: 'current',
+  homepageId: null,
+  _links: { webui: `/spaces/${key}` },
+})
 const spaceOf = ({ site, param }: ProductCall): Space =>
   found(
     [...site.spaces.values()].find(({ id }) => id === param('space')),
@@ -146,7 +186,9 @@ const spaceOf = ({ site, param }: ProductCall): Space =>
 function listSpaces(call: ProductCall): Reply {
   const keys = call.call.query.getAll('keys').flatMap(one => one.split(','))
   const spaces = [...call.site.spaces.values()].filter(({ key }) => keys.length === 0 || keys.includes(key))
-  return pageOf(call, spaces, describeSpace)
+  const byName = call.call.query.get('sort') === 'name'
+  const shown = byName ? [...spaces].sort((a, b) => a.name.localeCompare(b.name)) : spaces
+  return pageOf(call, shown, describeSpace)
 }
 
 function listLabels(call: ProductCall): Reply {
@@ -156,7 +198,7 @@ function listLabels(call: ProductCall): Reply {
 const describeComment = ({ id, body, authorId }: ContentComment) => ({
   id,
   status: 'current',
-  version: { number: 1, ...(authorId === undefined ? {} : { authorId }) },
+  version: { number: 1, authorId: authorId ?? null },
   body: { storage: { representation: 'storage', value: body } },
 })
 
@@ -170,7 +212,7 @@ function addComment(call: ProductCall, state: ConnectState): Reply {
     body: bodyText(body.body) ?? '',
   }))
   const content = found(call.site.contents.get(asked.contentId), 'content')
-  const comment = { id: String(state.random.nextId()), authorId: call.user?.accountId, body: asked.body }
+  const comment = { id: String(state.random.nextId()), authorId: authorOf(call), body: asked.body }
   content.comments.set(comment.id, comment)
   return { status: 201, json: describeComment(comment) }
 }

@@ -1,12 +1,17 @@
-/** Lists and searches of both products, with the little JQL and CQL that this host knows. */
+/** Lists and searches of both products, by JQL and CQL. */
 
 import { ApiError } from '../../server/api-error.ts'
 import type { Reply } from '../../server/reply.ts'
-import { contentField, issueField } from '../webhooks/fields.ts'
-import { type FieldReader, matchesQuery, QueryError } from '../webhooks/query.ts'
+import { contentSubject, issueSubject } from '../query/fields.ts'
+import { type Subject, select } from '../query/match.ts'
+import { QueryError } from '../query/parse.ts'
+import { ISSUE_TYPES } from '../sites/catalogue.ts'
+import type { Content } from '../sites/content.ts'
+import type { Issue } from '../sites/issue.ts'
+import type { ConnectState } from '../state.ts'
 import { readBody } from './body.ts'
-import { describeContent } from './contents.ts'
-import { describeIssue } from './issues.ts'
+import { describeContent, webuiOf } from './contents.ts'
+import { describeIssue, describeProject, viewOf } from './issue-json.ts'
 import type { ProductCall, ProductRoute } from './product-route.ts'
 
 const JIRA = ['jira'] as const
@@ -17,6 +22,13 @@ export const searchRoutes: readonly ProductRoute[] = [
   { products: JIRA, method: 'GET', path: '/rest/api/:version/search/jql', scope: 'READ', handle: searchIssues },
   { products: JIRA, method: 'POST', path: '/rest/api/:version/search', scope: 'READ', handle: searchByBody },
   { products: JIRA, method: 'POST', path: '/rest/api/:version/search/jql', scope: 'READ', handle: searchByBody },
+  {
+    products: JIRA,
+    method: 'POST',
+    path: '/rest/api/:version/search/approximate-count',
+    scope: 'READ',
+    handle: countIssues,
+  },
   { products: JIRA, method: 'GET', path: '/rest/api/:version/project/search', scope: 'READ', handle: listProjects },
   {
     products: ['confluence'],
@@ -25,26 +37,49 @@ export const searchRoutes: readonly ProductRoute[] = [
     scope: 'READ',
     handle: searchContents,
   },
+  { products: ['confluence'], method: 'GET', path: '/rest/api/search', scope: 'READ', handle: searchEverything },
 ]
 
 /** @throws ApiError 400 */
-function select<T>(query: string, all: Iterable<T>, readerOf: (one: T) => FieldReader): readonly T[] {
+function find<T>(
+  { call, user }: ProductCall,
+  name: 'jql' | 'cql',
+  { clock }: ConnectState,
+  all: Iterable<T>,
+  subjectOf: (one: T) => Subject,
+): readonly T[] {
   try {
-    return [...all].filter(one => matchesQuery(query, readerOf(one)))
+    const context = { now: clock.now(), accountId: user?.accountId }
+    return select(call.query.get(name) ?? '', all, subjectOf, context)
   } catch (error) {
     if (error instanceof QueryError) throw new ApiError(400, error.message)
     throw error
   }
 }
 
+const findIssues = (call: ProductCall, state: ConnectState): readonly Issue[] =>
+  find(call, 'jql', state, call.site.issues.values(), issue => issueSubject(issue, call.site))
+
+const findContents = (call: ProductCall, state: ConnectState): readonly Content[] =>
+  find(call, 'cql', state, call.site.contents.values(), contentSubject)
+
 /** The same, where a query is too long for an address. */
-function searchByBody(call: ProductCall): Reply {
+function searchByBody(call: ProductCall, state: ConnectState): Reply {
+  return searchIssues({ ...call, call: { ...call.call, query: queryOfBody(call) } }, state)
+}
+
+function queryOfBody(call: ProductCall): URLSearchParams {
   const given = readBody(call, body => body)
   const query = new URLSearchParams()
-  for (const name of ['jql', 'startAt', 'maxResults', 'nextPageToken']) {
-    if (given[name] !== undefined) query.set(name, String(given[name]))
+  for (const name of ['jql', 'startAt', 'maxResults', 'nextPageToken', 'fields', 'expand', 'properties']) {
+    if (given[name] !== undefined && given[name] !== null) query.set(name, String(given[name]))
   }
-  return searchIssues({ ...call, call: { ...call.call, query } })
+  return query
+}
+
+function countIssues(call: ProductCall, state: ConnectState): Reply {
+  const found = findIssues({ ...call, call: { ...call.call, query: queryOfBody(call) } }, state)
+  return { status: 200, json: { count: found.length } }
 }
 
 /** The page that `startAt` (Jira) or `start` (Confluence) asks for. */
@@ -54,14 +89,14 @@ function pageOf<T>({ call: { query } }: ProductCall, all: readonly T[], startNam
   return { start, size, values: all.slice(start, start + size), isLast: start + size >= all.length }
 }
 
-function searchIssues(call: ProductCall): Reply {
-  const jql = call.call.query.get('jql') ?? ''
-  const issues = select(jql, call.site.issues.values(), issue => field => issueField(issue, field))
+function searchIssues(call: ProductCall, state: ConnectState): Reply {
+  const issues = findIssues(call, state)
   // The newer search names pages by tokens, which are places here.
   const startName = call.call.query.has('nextPageToken') ? 'nextPageToken' : 'startAt'
   const { start, size, values, isLast } = pageOf(call, issues, startName, 'maxResults')
   const next = isLast ? {} : { nextPageToken: String(start + size) }
-  const shown = values.map(issue => describeIssue(call.product, issue))
+  const view = viewOf(call)
+  const shown = values.map(issue => describeIssue(call.product, issue, view))
   return {
     status: 200,
     json: { startAt: start, maxResults: size, total: issues.length, isLast, ...next, issues: shown },
@@ -69,15 +104,45 @@ function searchIssues(call: ProductCall): Reply {
 }
 
 function listProjects(call: ProductCall): Reply {
-  const projects = [...call.site.projects.values()].map(({ id, key, name }) => ({ id, key, name }))
+  const text = (call.call.query.get('query') ?? '').toLowerCase()
+  const keys = call.call.query.getAll('keys')
+  const projects = [...call.site.projects.values()].filter(
+    ({ key, name }) => (keys.length === 0 || keys.includes(key)) && `${key} ${name}`.toLowerCase().includes(text),
+  )
   const { start, size, values, isLast } = pageOf(call, projects, 'startAt', 'maxResults')
-  return { status: 200, json: { startAt: start, maxResults: size, total: projects.length, isLast, values } }
+  const shown = values.map(project => ({ ...describeProject(call.product, project), issueTypes: ISSUE_TYPES }))
+  return { status: 200, json: { startAt: start, maxResults: size, total: projects.length, isLast, values: shown } }
 }
 
-function searchContents(call: ProductCall): Reply {
-  const cql = call.call.query.get('cql') ?? ''
-  const contents = select(cql, call.site.contents.values(), content => field => contentField(content, field))
+function searchContents(call: ProductCall, state: ConnectState): Reply {
+  const contents = findContents(call, state)
   const { start, size, values } = pageOf(call, contents, 'start', 'limit')
   const results = values.map(content => describeContent(call.product, content))
   return { status: 200, json: { results, start, limit: size, size: results.length, totalSize: contents.length } }
+}
+
+/** The search of the site: what was found, inside of what is said about it. */
+function searchEverything(call: ProductCall, state: ConnectState): Reply {
+  const contents = findContents(call, state)
+  const { start, size, values } = pageOf(call, contents, 'start', 'limit')
+  const results = values.map(content => ({
+    content: describeContent(call.product, content),
+    title: content.title,
+    excerpt: '',
+    url: webuiOf(content),
+    entityType: 'content',
+    lastModified: new Date(content.updatedAt).toISOString(),
+  }))
+  return {
+    status: 200,
+    json: {
+      results,
+      start,
+      limit: size,
+      size: results.length,
+      totalSize: contents.length,
+      cqlQuery: call.call.query.get('cql') ?? '',
+      _links: { base: call.product.baseUrl },
+    },
+  }
 }

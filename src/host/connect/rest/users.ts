@@ -15,6 +15,9 @@ export const userRoutes: readonly ProductRoute[] = [
   { products: CONFLUENCE, method: 'GET', path: '/rest/api/user/current', scope: 'READ', handle: describeSelf },
   { products: JIRA, method: 'GET', path: '/rest/api/:version/user', scope: 'READ', handle: describeUser },
   { products: CONFLUENCE, method: 'GET', path: '/rest/api/user', scope: 'READ', handle: describeUser },
+  { products: JIRA, method: 'GET', path: '/rest/api/:version/user/email', scope: 'READ', handle: describeEmail },
+  { products: JIRA, method: 'GET', path: '/rest/api/:version/user/groups', scope: 'READ', handle: listGroups },
+  { products: CONFLUENCE, method: 'GET', path: '/rest/api/user/memberof', scope: 'READ', handle: listMemberships },
   {
     products: JIRA,
     method: 'POST',
@@ -51,6 +54,29 @@ function describeSelf(call: ProductCall): Reply {
 function describeUser(call: ProductCall): Reply {
   const user = call.site.users.get(call.call.query.get('accountId') ?? '')
   return { status: 200, json: describeUserOf(call, found(user, 'user')) }
+}
+
+const userOf = ({ site, call }: ProductCall): ConnectUser =>
+  found(site.users.get(call.query.get('accountId') ?? ''), 'user')
+
+/** For apps that may read addresses. */
+function describeEmail(call: ProductCall): Reply {
+  const { accountId, email } = userOf(call)
+  if (!call.scopes.includes('ACCESS_EMAIL_ADDRESSES'))
+    throw new ApiError(403, 'The app has not been allowed to read addresses.')
+  return { status: 200, json: { accountId, email } }
+}
+
+/** Everybody is a user, and some are administrators. */
+const groupsOf = (user: ConnectUser): readonly string[] => ['users', ...(user.isAdmin ? ['administrators'] : [])]
+
+function listGroups(call: ProductCall): Reply {
+  return { status: 200, json: groupsOf(userOf(call)).map(name => ({ name, groupId: name })) }
+}
+
+function listMemberships(call: ProductCall): Reply {
+  const results = groupsOf(userOf(call)).map(name => ({ type: 'group', name, id: name }))
+  return { status: 200, json: { results, start: 0, limit: 200, size: results.length } }
 }
 
 function checkJiraPermissions(call: ProductCall): Reply {

@@ -3,9 +3,10 @@
 import { FieldError, optional, readList, readNumber, readObject, readText } from '../../fields.ts'
 import type { Reply } from '../../server/reply.ts'
 import type { ConnectInstallation } from '../apps/installation.ts'
+import { checkQuery } from '../query/match.ts'
+import { QueryError } from '../query/parse.ts'
 import type { ConnectState } from '../state.ts'
 import { type DynamicWebhookSpec, MAX_DYNAMIC_WEBHOOKS } from '../webhooks/dynamic-webhook.ts'
-import { matchesQuery, QueryError } from '../webhooks/query.ts'
 import { connectInstallation } from './access.ts'
 import { readBody } from './body.ts'
 import type { ProductCall, ProductRoute } from './product-route.ts'
@@ -53,7 +54,7 @@ function ownAddress({ appUrl }: ConnectInstallation, url: string): string {
 function readSpec(url: string, entry: Readonly<Record<string, unknown>>): DynamicWebhookSpec {
   const texts = (value: unknown, name: string) => readList(value, name, (text, at) => readText(text, at))
   const jqlFilter = readText(entry.jqlFilter, 'jqlFilter')
-  matchesQuery(jqlFilter, () => undefined)
+  checkQuery(jqlFilter)
   return {
     url,
     jqlFilter,

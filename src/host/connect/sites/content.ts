@@ -15,6 +15,12 @@ export interface Content {
   version: number
   /** Storage format. */
   body: string
+  parent: Content | undefined
+  /** Account that made it. */
+  readonly authorId: string | undefined
+  /** Epoch milliseconds. */
+  readonly createdAt: number
+  updatedAt: number
   readonly properties: Map<string, ContentProperty>
   readonly labels: Set<string>
   readonly comments: Map<string, ContentComment>
@@ -38,4 +44,12 @@ export interface ContentSpec {
   readonly title: string
   readonly body?: string
   readonly type?: 'page' | 'blogpost'
+  readonly parent?: Content | undefined
+  /** Account that makes it. */
+  readonly authorId?: string | undefined
+}
+
+/** From the top of the space down. */
+export function ancestorsOf(content: Content): readonly Content[] {
+  return content.parent === undefined ? [] : [...ancestorsOf(content.parent), content.parent]
 }

@@ -1,8 +1,9 @@
 /** A site: a name in an address, its people, its products, and what they hold. */
 
 import type { ConnectState } from '../state.ts'
+import { keptFields, NEW_FIELDS } from './change-issue.ts'
 import type { Content, ContentSpec, Space } from './content.ts'
-import type { Issue, IssueSpec, Project } from './issue.ts'
+import type { Issue, IssueLink, IssueSpec, Project } from './issue.ts'
 import { Product, type ProductType } from './product.ts'
 import { ConnectUser, type ConnectUserSpec } from './user.ts'
 
@@ -18,6 +19,8 @@ export class Site {
   readonly projects = new Map<string, Project>()
   /** By id. */
   readonly issues = new Map<string, Issue>()
+  /** By id. */
+  readonly issueLinks = new Map<string, IssueLink>()
   readonly spaces = new Map<string, Space>()
   /** By id. */
   readonly contents = new Map<string, Content>()
@@ -80,16 +83,22 @@ export class Site {
   createIssue(project: Project, spec: IssueSpec): Issue {
     const id = this.#nextId()
     const number = [...this.issues.values()].filter(issue => issue.project === project).length + 1
-    const issue = {
+    const now = this.#state.clock.now()
+    const issue: Issue = {
       id,
       key: `${project.key}-${number}`,
       project,
       issueType: spec.issueType ?? TASK,
-      fields: { ...spec.fields, summary: spec.summary },
+      fields: { ...NEW_FIELDS, ...keptFields({ ...spec.fields, summary: spec.summary }) },
+      creatorId: spec.creatorId,
+      createdAt: now,
+      updatedAt: now,
+      history: [],
       comments: new Map(),
       properties: new Map(),
       watchers: new Set<string>(),
       worklogs: new Map(),
+      attachments: new Map(),
     }
     this.issues.set(id, issue)
     return issue
@@ -101,14 +110,19 @@ export class Site {
     return space
   }
 
-  createContent(space: Space, { title, body = '', type = 'page' }: ContentSpec): Content {
-    const content = {
+  createContent(space: Space, { title, body = '', type = 'page', parent, authorId }: ContentSpec): Content {
+    const now = this.#state.clock.now()
+    const content: Content = {
       id: this.#nextId(),
       type,
       space,
       title,
       version: 1,
       body,
+      parent,
+      authorId,
+      createdAt: now,
+      updatedAt: now,
       properties: new Map(),
       labels: new Set<string>(),
       comments: new Map(),

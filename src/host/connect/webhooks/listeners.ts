@@ -3,13 +3,12 @@
 import type { ConnectInstallation } from '../apps/installation.ts'
 import { absolute } from '../pages/page-url.ts'
 import { fillVariables, variablesOf } from '../pages/variables.ts'
+import { subjectOf } from '../query/fields.ts'
+import { matchesQuery } from '../query/match.ts'
 import type { Product } from '../sites/product.ts'
 import type { ConnectState } from '../state.ts'
 import type { Place } from '../tokens/claims.ts'
 import type { ConnectDelivery } from './delivery.ts'
-import { fieldsOf } from './fields.ts'
-import { matchesQuery } from './query.ts'
-import type { ConnectWebhookSpec } from './webhook.ts'
 
 /** Something that happened in a product. */
 export interface HostEvent {
@@ -19,6 +18,8 @@ export interface HostEvent {
   readonly place: Place
   /** The body, but for time and event. */
   readonly payload: Readonly<Record<string, unknown>>
+  /** The same for Forge, which tells texts as documents; left out: the same. */
+  readonly forgePayload?: Readonly<Record<string, unknown>>
   /** Id of the Forge app that has done it. */
   readonly causedBy?: string | undefined
 }
@@ -38,12 +39,15 @@ export interface Listener {
 export function listenersOf(state: ConnectState, source: HostEvent): readonly Listener[] {
   return [...source.product.installations.values()]
     .filter(one => one.state === 'enabled')
-    .flatMap(installation => [...fromDescriptor(installation, source), ...madeByRest(state, installation, source)])
+    .flatMap(installation => [
+      ...fromDescriptor(state, installation, source),
+      ...madeByRest(state, installation, source),
+    ])
 }
 
-const fromDescriptor = (installation: ConnectInstallation, source: HostEvent): Listener[] =>
+const fromDescriptor = (state: ConnectState, installation: ConnectInstallation, source: HostEvent): Listener[] =>
   installation.descriptor.webhooks
-    .filter(webhook => webhook.event === source.event && isWanted(webhook, source))
+    .filter(({ event, filter }) => event === source.event && isWanted(state, filter, source))
     .map(({ url, excludeBody, propertyKeys }) => ({
       installation,
       webhookId: undefined,
@@ -54,10 +58,11 @@ const fromDescriptor = (installation: ConnectInstallation, source: HostEvent): L
       onFailed: () => undefined,
     }))
 
-function madeByRest({ clock }: ConnectState, installation: ConnectInstallation, source: HostEvent): Listener[] {
+function madeByRest(state: ConnectState, installation: ConnectInstallation, source: HostEvent): Listener[] {
+  const { clock } = state
   return installation.webhooks
     .list(clock.now())
-    .filter(({ events, jqlFilter }) => events.includes(source.event) && matchesQuery(jqlFilter, fieldsOf(source.place)))
+    .filter(({ events, jqlFilter }) => events.includes(source.event) && isWanted(state, jqlFilter, source))
     .map(({ id, url }) => ({
       installation,
       webhookId: id,
@@ -69,5 +74,6 @@ function madeByRest({ clock }: ConnectState, installation: ConnectInstallation, 
     }))
 }
 
-const isWanted = ({ filter }: ConnectWebhookSpec, { place }: HostEvent): boolean =>
-  filter === undefined || matchesQuery(filter, fieldsOf(place))
+const isWanted = ({ clock }: ConnectState, filter: string | undefined, { product, place }: HostEvent): boolean =>
+  filter === undefined ||
+  matchesQuery(filter, subjectOf(place, product.site), { now: clock.now(), accountId: place.user?.accountId })

@@ -9,7 +9,16 @@ import {
   type Site,
   startConnectHost,
 } from '../../../../src/host/index.ts'
-import { appToken, callProduct, type FakeApp, type Json, startFakeApp, tokenOf, verifyHs256 } from './fake-app.ts'
+import {
+  APP_KEY,
+  appToken,
+  callProduct,
+  type FakeApp,
+  type Json,
+  startFakeApp,
+  tokenOf,
+  verifyHs256,
+} from './fake-app.ts'
 
 let host: ConnectHost
 let app: FakeApp
@@ -45,11 +54,18 @@ const ask = async (one: ConnectInstallation, method: string, path: string, body?
 
 test('a comment is made, told, changed, given a property and removed', async () => {
   const issue = site.createIssue(site.createProject({ key: 'TIGER' }), { summary: 'x' })
-  const list = `/rest/api/3/issue/${issue.key}/comment`
+  const list = `/rest/api/2/issue/${issue.key}/comment`
   const { id } = (await ask(jira, 'POST', list, { body: 'first' })).json
   await host.idle()
-  assert.deepEqual(app.received('POST', '/comment_created')[0]?.body.comment, { id, body: 'first' })
+  const told = app.received('POST', '/comment_created')[0]?.body.comment as Json
+  assert.deepEqual([told.id, told.body, (told.author as Json).accountId], [id, 'first', `app:${APP_KEY}`])
   assert.equal((await ask(jira, 'PUT', `${list}/${id}`, { body: 'second' })).json.body, 'second')
+  const asDocument = (await ask(jira, 'GET', `/rest/api/3/issue/${issue.key}/comment/${id}`)).json.body
+  assert.deepEqual(asDocument, {
+    type: 'doc',
+    version: 1,
+    content: [{ type: 'paragraph', content: [{ type: 'text', text: 'second' }] }],
+  })
   assert.equal((await ask(jira, 'PUT', `/rest/api/3/comment/${id}/properties/seen`, true)).status, 201)
   assert.equal((await ask(jira, 'GET', list)).json.total, 1)
   assert.equal((await ask(jira, 'DELETE', `${list}/${id}`)).status, 204)
@@ -69,7 +85,9 @@ test('issues and pages are found by the conditions that this host knows; other q
   assert.equal((await search('project = TIGER and status not in (one)')).json.total, 1)
   assert.equal((await search('project = TIGER and assignee is empty')).json.total, 2)
   assert.equal((await search('assignee is not EMPTY')).json.total, 0)
-  assert.equal((await search('status was one')).status, 400)
+  assert.equal((await search('status was one')).json.total, 1)
+  assert.equal((await search('status changed during (one, two)')).status, 400)
+  assert.equal((await search('assignee in membersOf(all)')).status, 400)
   assert.equal((await search('assignee is somebody')).status, 400)
   site.createContent(site.createSpace({ key: 'DOC' }), { title: 'Home' })
   const cql = encodeURIComponent('space = DOC and title = "Home"')
