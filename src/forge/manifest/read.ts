@@ -22,6 +22,8 @@ import type { Manifest, ManifestProblem } from './types.ts'
 export interface ReadOptions {
   /** Values of the variables that `environment.variables` declares, for `${NAME}` in the manifest. */
   readonly variables?: Readonly<Record<string, string | undefined>>
+  /** What tells this app from others while its id is not filled in: its folder. */
+  readonly place?: string
 }
 
 export type Report = (path: readonly PathPart[], message: string) => void
@@ -30,7 +32,7 @@ const MAX_BYTES = 1024 * 1024
 const RUNTIMES = new Set(['nodejs20.x', 'nodejs22.x', 'nodejs24.x'])
 
 /** @throws ERR_FORGE_MANIFEST its message lists every problem as `manifest.yml:12:5 modules.function[0].handler: …` */
-export function readManifest(text: string, { variables = {} }: ReadOptions = {}): Manifest {
+export function readManifest(text: string, { variables = {}, place = '' }: ReadOptions = {}): Manifest {
   if (Buffer.byteLength(text) > MAX_BYTES)
     throw refused([{ line: 1, column: 1, path: '', message: 'the manifest is larger than 1 MiB' }])
   const document = readDocument(text)
@@ -48,7 +50,7 @@ export function readManifest(text: string, { variables = {} }: ReadOptions = {})
   if (problems.length > 0) throw refused(problems)
   checkReferences(given, wrong, warn)
   if (problems.length > 0) throw refused(problems)
-  return toManifest(given, warnings)
+  return toManifest(given, warnings, place)
 }
 
 function checkShape(value: unknown, wrong: Report): GivenManifest | undefined {
@@ -67,11 +69,8 @@ function checkTopLevel(given: GivenManifest, warn: Report): void {
   for (const name of Object.keys(given)) {
     if (!TOP_LEVEL.includes(name)) warn([name], `${JSON.stringify(name)} is not known, and nothing is done about it`)
   }
-  if (!hasAppUuid(given.app.id))
-    warn(
-      ['app', 'id'],
-      'app.id is a placeholder: a made-up UUID stands for it here, the same for all apps that say this',
-    )
+  if (!hasAppUuid(given.app.id ?? ''))
+    warn(['app', 'id'], 'app.id is not filled in: a UUID that is made of it and of the folder stands for it here')
 }
 
 function checkModules(given: GivenManifest, wrong: Report, warn: Report): void {

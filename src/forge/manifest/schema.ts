@@ -140,36 +140,39 @@ const address = z.union([
 const scopes = z.union([z.array(z.string().min(1)), z.record(z.string().min(1), z.unknown())])
 
 export const MANIFEST = z.looseObject({
-  app: z.looseObject({
-    id: z.string().max(200),
-    name: z.string().optional(),
-    description: z.string().max(1000).optional(),
-    runtime: z
-      .looseObject({
-        name: z.string().optional(),
-        memoryMB: z.number().int().min(128).max(4096).optional(),
-        architecture: z.enum(['x86_64', 'arm64']).optional(),
-      })
-      .optional(),
-    storage: z
-      .looseObject({ entities: z.array(ENTITY).max(20, 'an app has at most 20 entities').optional() })
-      .optional(),
-    connect: z
-      .looseObject({
-        key: z
-          .string()
-          .max(90)
-          .regex(/^[a-zA-Z0-9-._]+$/, 'the key of a Connect app'),
-      })
-      .optional(),
-    package: z
-      .looseObject({
-        bundler: z.string().optional(),
-        path: z.string().optional(),
-        extraFiles: z.array(z.string()).optional(),
-      })
-      .optional(),
-  }),
+  app: z
+    .looseObject({
+      id: z.string().max(200).nullable().optional(),
+      name: z.string().optional(),
+      description: z.string().max(1000).optional(),
+      runtime: z
+        .looseObject({
+          name: z.string().optional(),
+          memoryMB: z.number().int().min(128).max(4096).optional(),
+          architecture: z.enum(['x86_64', 'arm64']).optional(),
+        })
+        .optional(),
+      storage: z
+        .looseObject({ entities: z.array(ENTITY).max(20, 'an app has at most 20 entities').optional() })
+        .optional(),
+      connect: z
+        .looseObject({
+          key: z
+            .string()
+            .max(90)
+            .regex(/^[a-zA-Z0-9-._]+$/, 'the key of a Connect app'),
+        })
+        .optional(),
+      package: z
+        .looseObject({
+          bundler: z.string().optional(),
+          path: z.string().optional(),
+          extraFiles: z.array(z.string()).optional(),
+        })
+        .optional(),
+    })
+    .nullish()
+    .transform(app => app ?? {}),
   modules: z
     .record(z.string(), z.array(z.looseObject({})).nullable())
     .nullable()

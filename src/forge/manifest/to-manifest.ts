@@ -30,9 +30,9 @@ import type {
   WebTriggerModule,
 } from './types.ts'
 
-export function toManifest(given: GivenManifest, warnings: readonly ManifestProblem[]): Manifest {
+export function toManifest(given: GivenManifest, warnings: readonly ManifestProblem[], place: string): Manifest {
   const { app } = given
-  const appId = appIdOf(app.id)
+  const appId = appIdOf(app.id ?? '', place)
   const list = <T>(type: string): readonly T[] => (given.modules?.[type] ?? []) as unknown as readonly T[]
   return {
     appAri: `ari:cloud:ecosystem::app/${appId}`,
@@ -94,10 +94,10 @@ const APP_UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 export const hasAppUuid = (id: string): boolean => APP_UUID.test(id.toLowerCase())
 
-/** Samples come with a placeholder, which their developer replaces: until then it stands for a UUID that is always the same. */
-function appIdOf(id: string): string {
+/** Samples come with a placeholder, or with nothing, for their developer to fill in: a UUID stands for it that is always the same. */
+function appIdOf(id: string, place: string): string {
   const text = id.slice(id.indexOf('/') + 1).toLowerCase()
-  return APP_UUID.exec(text)?.[0] ?? uuidOf(`partywall app ${text}`)
+  return APP_UUID.exec(text)?.[0] ?? uuidOf(`partywall app ${text} ${place}`)
 }
 
 /** Types whose parts were checked to name one of the two. */

@@ -42,7 +42,7 @@ export async function readAppId(
   appFolder: string,
   variables: Readonly<Record<string, string | undefined>>,
 ): Promise<string> {
-  return readManifest(await readManifestText(appFolder), { variables }).appId
+  return readManifest(await readManifestText(appFolder), { variables, place: path.resolve(appFolder) }).appId
 }
 
 const MANIFEST = 'manifest.json'
@@ -56,7 +56,7 @@ export function createVersions(folder: string): Versions {
 
   return {
     async build(appFolder, variables, forReport = false) {
-      const manifest = readManifest(await readManifestText(appFolder), { variables })
+      const manifest = readManifest(await readManifestText(appFolder), { variables, place: path.resolve(appFolder) })
       await mkdir(folder, { recursive: true })
       const draft = await mkdtemp(path.join(folder, '.draft-'))
       try {

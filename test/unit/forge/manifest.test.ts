@@ -24,7 +24,7 @@ const problemsOf = (text: string): string => {
 test('what is wrong is named with line and column', () => {
   const cases = [
     ['app: [', /^manifest\.yml:1:/],
-    ['modules: {}', /app/],
+    ['- modules', /mapping/],
     [APP.replace(/ari:.*/, '7'), /manifest\.yml:2:\d+ app\.id/],
     [
       `${APP}modules:\n  function:\n    - key: a b\n      handler: index.run\n`,
@@ -74,7 +74,10 @@ test('a placeholder as id and keys that nobody knows are taken, with a warning',
       1,
       id,
     )
-  assert.throws(() => readManifest(APP.replace(/id: ari:.*/, 'name: x'), { variables: {} }), /app\.id/)
+  // Those of Atlassian's own samples: nothing at all, for `forge register` to write.
+  const bare = readManifest('modules: {}', { place: '/one' })
+  assert.notEqual(readManifest('modules: {}', { place: '/two' }).appId, bare.appId)
+  assert.equal(readManifest('modules: {}', { place: '/one' }).appId, bare.appId)
   assert.deepEqual(
     manifest.warnings.map(({ line, path }) => `${line} ${path}`),
     ['5 surprise', '2 app.id'],

@@ -6,6 +6,7 @@ import type { Reply } from '../../server/reply.ts'
 import type { ConnectUser } from '../sites/user.ts'
 import { found, readBody } from './body.ts'
 import type { ProductCall, ProductRoute } from './product-route.ts'
+import { propertyRoutes } from './properties.ts'
 
 const JIRA = ['jira'] as const
 const CONFLUENCE = ['confluence'] as const
@@ -15,6 +16,13 @@ export const userRoutes: readonly ProductRoute[] = [
   { products: CONFLUENCE, method: 'GET', path: '/rest/api/user/current', scope: 'READ', handle: describeSelf },
   { products: JIRA, method: 'GET', path: '/rest/api/:version/user', scope: 'READ', handle: describeUser },
   { products: CONFLUENCE, method: 'GET', path: '/rest/api/user', scope: 'READ', handle: describeUser },
+  ...propertyRoutes({
+    products: JIRA,
+    path: '/rest/api/:version/user',
+    read: 'READ',
+    write: 'WRITE',
+    of: call => userOf(call).properties,
+  }),
   { products: JIRA, method: 'GET', path: '/rest/api/:version/user/email', scope: 'READ', handle: describeEmail },
   { products: JIRA, method: 'GET', path: '/rest/api/:version/user/groups', scope: 'READ', handle: listGroups },
   { products: CONFLUENCE, method: 'GET', path: '/rest/api/user/memberof', scope: 'READ', handle: listMemberships },

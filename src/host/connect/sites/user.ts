@@ -20,6 +20,7 @@ export class ConnectUser {
   readonly timeZone: string
   readonly locale: string
   readonly permissions: Set<string>
+  readonly properties = new Map<string, unknown>()
   /** What a `report-accounts` call hears of this account. */
   accountStatus: 'active' | 'closed' | 'updated' = 'active'
   constructor(accountId: string, spec: ConnectUserSpec) {
