@@ -5,7 +5,7 @@
  * framework's idea of a query. Comparing the hash with a token's claim, and who may do without, is the dialect's matter.
  */
 
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { percentDecode } from './percent.ts'
 
 /** What a hash covers. */
@@ -63,7 +63,7 @@ export function canonicalFormRequest({ method, target, basePath }: HashedRequest
 }
 
 const hashOf = (canonical: string | undefined): string | undefined =>
-  canonical === undefined ? undefined : createHash('sha256').update(canonical).digest('hex')
+  canonical === undefined ? undefined : hash('sha256', canonical)
 
 /** Neither decoded nor normalised: dot segments, double slashes and the case of escapes are part of what was signed. */
 function canonicalPath(path: string, basePath: string): string {

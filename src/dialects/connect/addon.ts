@@ -11,6 +11,7 @@ import type { JsonObject } from '../../core/tenant.ts'
 import type { Guard, GuardOptions, Route } from '../../http/view.ts'
 import { jsonAnswer } from '../common/answers.ts'
 import { extend } from '../common/extend.ts'
+import { ProvedTokens } from '../common/proved-tokens.ts'
 import { createSeal } from '../common/seal.ts'
 import { createCallPace } from './call-pace.ts'
 import { createDescription } from './description.ts'
@@ -124,6 +125,7 @@ export function createConnectAddon(options: ConnectAddonOptions, ports: ConnectP
     settings,
     keys: ports.createKeySource(settings.keyServers),
     pace: createCallPace(ports.clock),
+    proved: new ProvedTokens(),
     definitions: webhooks,
     webhookHandler: `${work}:webhook`,
     installHandler: `${work}:installed`,

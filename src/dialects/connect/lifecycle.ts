@@ -14,6 +14,7 @@ import { type IdentityRecord, isLive } from '../../core/tenant.ts'
 import type { Answer, RequestView, RoutedRequest } from '../../http/view.ts'
 import { NO_CONTENT } from '../common/answers.ts'
 import { announce, announceInstall, applyUninstall, type LifecycleListeners } from '../common/lifecycle.ts'
+import type { ProvedTokens } from '../common/proved-tokens.ts'
 import { installFromBitbucket } from './bitbucket.ts'
 import type { CallPace } from './call-pace.ts'
 import { attributesJson, checkEventBody, type LifecycleEvent, readInstallBody } from './install-body.ts'
@@ -28,6 +29,8 @@ export interface LifecycleDeps extends DialectDeps, LifecycleListeners {
   readonly keys: KeySource
   /** Of calls to the products, one for all tenants of the app. */
   readonly pace: CallPace
+  /** Tokens of this app that came before, of all its tenants. */
+  readonly proved: ProvedTokens
   /** Handler name of the deliveries that run `onEnabled`. */
   readonly enableHandler: string
   readonly hasEnableListeners: () => boolean

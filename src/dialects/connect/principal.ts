@@ -16,8 +16,10 @@ import { formBodyHash, queryStringHash } from '../../wire/qsh.ts'
 import { isSessionToken } from '../../wire/session-token.ts'
 import { queryOf } from '../../wire/target.ts'
 import { findToken, type TokenCarrier } from '../../wire/token-carrier.ts'
+import { deepFreeze } from '../common/frozen-json.ts'
 import type { Principal } from '../common/principal.ts'
 import { keysOf, prove, proveSession } from '../common/prove.ts'
+import type { ProvedToken, ProvedTokens } from '../common/proved-tokens.ts'
 import type { ConnectSettings } from './options.ts'
 import { previousKeyOf } from './secret-overlap.ts'
 
@@ -31,6 +33,8 @@ export type TokenPolicy = 'request' | 'context'
 
 export interface PrincipalDeps extends Pick<DialectDeps, 'registry' | 'clock'> {
   readonly settings: ConnectSettings
+  /** Of tokens that come again. */
+  readonly proved: ProvedTokens
 }
 
 interface Request {
@@ -78,7 +82,12 @@ function checkRequest(
 ): Principal | Promise<Principal> {
   const { view, form } = request
   const source = { query: queryOf(view.target), form, headerValues: (name: string) => view.headerValues(name) }
-  const jws = decodeJws(findToken(source, CARRIERS[policy]).token)
+  const { token } = findToken(source, CARRIERS[policy])
+  const sighting = isRepeatable(request, policy) ? deps.proved.look(token) : undefined
+  const known = sighting?.known
+  if (known !== undefined && stillHolds(known, request, deps, policy) && isAcceptable(known.identity))
+    return known.principal
+  const jws = decodeJws(token)
   const isSession = isSessionToken(jws)
   if (isSession && policy !== 'context') throw new PartywallError('ERR_TOKEN_TYPE')
   const key = identityKey(deps.settings, claimedIssuer(jws.claims))
@@ -86,8 +95,33 @@ function checkRequest(
     const principal = isSession ? proveSession(jws, identity, deps) : fromProduct(jws, identity, deps, request, policy)
     // After the signature, so that nobody without the secret learns which installations have ended.
     if (!isAcceptable(identity)) throw new PartywallError('ERR_TENANT_DISABLED')
+    // While a replaced secret still verifies, the token may be of that one, and ends with it.
+    const isOfOneSecret = previousKeyOf(identity, deps.clock.now(), deps.settings) === undefined
+    if (!isSession && sighting !== undefined && isOfOneSecret) {
+      sighting.keep({ principal, identity, policy, target: policy === 'request' ? view.target : undefined })
+    }
     return principal
   })
+}
+
+/** Pages are shown again, and the bridge hands out one token for several calls; deliveries come once. */
+const isRepeatable = ({ view, form }: Request, policy: TokenPolicy): boolean =>
+  form === undefined && (policy === 'context' || view.method === 'GET')
+
+/** Whatever may have changed since: the request, the time, the tenant. A record that is not at hand any more proves nothing. */
+function stillHolds(
+  { principal, identity, policy: provedFor, target }: ProvedToken,
+  { view }: Request,
+  { registry, clock, settings }: PrincipalDeps,
+  policy: TokenPolicy,
+): boolean {
+  return (
+    provedFor === policy &&
+    // The method is GET for all of them.
+    (target === undefined || target === view.target) &&
+    principal.expiresAt + settings.leewaySeconds > clock.now() / 1000 &&
+    registry.peek(identity) === identity
+  )
 }
 
 function fromProduct(
@@ -114,7 +148,8 @@ function fromProduct(
     expiresAt: claims.expiresAt,
     tokenId: claims.tokenId,
     userId: claims.subject,
-    context: claims.context,
+    // Shared by all requests of this token.
+    context: claims.context && deepFreeze(claims.context),
     session: undefined,
   }
 }
