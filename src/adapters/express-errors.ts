@@ -10,6 +10,9 @@ import { writeAnswer } from '../http/write-answer.ts'
 
 /** What we use of Express's application; a mounted one knows its parent. */
 export interface ExpressApplication {
+  /** What its requests are made from. */
+  readonly request?: object
+  readonly parent?: ExpressApplication | undefined
   use(handler: ExpressErrorHandler): unknown
 }
 type ExpressErrorHandler = (
@@ -31,9 +34,8 @@ export function hideErrorsOf(request: IncomingMessage & { readonly app?: Express
 function prepare(app: ExpressApplication): void {
   if (prepared.has(app)) return
   prepared.add(app)
-  const { parent } = app as { readonly parent?: ExpressApplication }
-  if (parent === undefined) app.use(hideError)
-  else prepare(parent)
+  if (app.parent === undefined) app.use(hideError)
+  else prepare(app.parent)
 }
 
 // Express tells error handlers by their four parameters.

@@ -58,12 +58,17 @@ export function authenticate(addon: Guarding<object>, options?: GuardOptions): E
       { request, response, view: viewOf(request) },
       answer => writeAnswer(request, response, answer),
       guarded => {
-        attach(request, guarded.properties)
+        attach(request, guarded.properties, prototypeOf(request.app) ?? request)
         hideErrorsOf(request)
         guarded.run(next)
       },
     )
   }
+}
+
+/** What the outermost app makes every request from; those that are mounted in it inherit from it. */
+function prototypeOf(app: ExpressApplication | undefined): object | undefined {
+  return app?.parent === undefined ? app?.request : prototypeOf(app.parent)
 }
 
 /** The target as it arrived: routers rewrite `req.url`, and what was signed is the original. */

@@ -58,7 +58,7 @@ export function authenticate(addon: Guarding<object>, options?: GuardOptions): H
     const { env: environment, req } = context
     const exchange = { request: req.raw, environment, rawBody: context.get('rawBody') }
     const response = await guardFetch(guard, exchange, async ({ properties }) => {
-      for (const name of propertyNames(properties)) context.set(name, Reflect.get(properties, name))
+      provide(context, properties)
       await next()
       return codedResponse(context) ?? context.res
     })
@@ -67,6 +67,25 @@ export function authenticate(addon: Guarding<object>, options?: GuardOptions): H
     context.res = response
     return undefined
   }
+}
+
+/** Variables that are made when somebody reads them: most handlers want two or three of a dozen. They cannot be replaced. */
+function provide(context: HonoContext, properties: object): void {
+  const names = propertyNames(properties)
+  const valueOf = (name: string): unknown => Reflect.get(properties, name)
+  const get = context.get
+  const variables = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(context), 'var')
+  Object.defineProperties(context, {
+    get: { value: (name: string) => (names.includes(name) ? valueOf(name) : get(name)), configurable: true },
+    var: {
+      get: () =>
+        Object.defineProperties(
+          { ...variables?.get?.call(context) },
+          Object.fromEntries(names.map(name => [name, { get: () => valueOf(name), enumerable: true }])),
+        ),
+      configurable: true,
+    },
+  })
 }
 
 /** Hono knows no errors but its own: one of ours that it has answered with 500 gets the answer of its code. */

@@ -21,11 +21,22 @@ export function holdResponse(request: IncomingMessage, response: ServerResponse,
   setHeaders(headers, PRIVATE_HEADERS)
   setMissing(headers, guarded.pageHeaders ?? [])
   const held = new HeldResponse(request, response, guarded)
-  for (const name of METHODS) {
-    const own: Call = response[name].bind(response)
-    Object.assign(response, { [name]: (...parameters: unknown[]) => held.call(name, own, parameters) })
-  }
+  Object.defineProperty(response, HELD, { value: held, configurable: true })
+  Object.assign(response, HELD_METHODS)
 }
+
+const HELD = Symbol('partywall.held')
+type Held = ServerResponse & { readonly [HELD]: HeldResponse }
+
+/** The same functions for all responses: made anew for each of them they cost more than they do. */
+const HELD_METHODS = Object.fromEntries(
+  METHODS.map(name => [
+    name,
+    function (this: Held, ...parameters: unknown[]) {
+      return this[HELD].call(name, parameters)
+    },
+  ]),
+)
 
 class HeldResponse {
   readonly #request: IncomingMessage
@@ -34,14 +45,19 @@ class HeldResponse {
   /** `asking`: the registry is asked again, and what is written meanwhile waits. */
   #state: 'held' | 'asking' | 'open' | 'refused' = 'held'
   readonly #waiting: (() => unknown)[] = []
+  /** The response's methods as they were before. */
+  readonly #own: Readonly<Record<Method, Call>>
 
   constructor(request: IncomingMessage, response: ServerResponse, guarded: Guarded<object>) {
     this.#request = request
     this.#response = response
     this.#guarded = guarded
+    const { writeHead, flushHeaders, write, end } = response
+    this.#own = { writeHead, flushHeaders, write, end }
   }
 
-  call(name: Method, own: Call, given: readonly unknown[]): unknown {
+  call(name: Method, given: readonly unknown[]): unknown {
+    const own = (...parameters: readonly unknown[]) => this.#own[name].apply(this.#response, parameters as unknown[])
     let parameters = given
     if (this.#state === 'held') {
       if (name === 'writeHead') parameters = takeHeaders(this.#response, given)

@@ -52,12 +52,31 @@ export function releaseWithResponse(response: ServerResponse, guarded: Guarded<o
   return true
 }
 
+const GUARDED = Symbol('partywall.guarded')
+type Bound = EventEmitter & { readonly [GUARDED]?: Guarded<object> }
+
 /** Node emits from the connection, which belongs to no tenant: listeners would find no context. */
 export function bindEvents(emitter: EventEmitter, guarded: Guarded<object>): void {
+  // Not enumerable, so that no printing shows it.
+  Object.defineProperty(emitter, GUARDED, { value: guarded, configurable: true })
+  if (!Object.hasOwn(emitter, 'emit')) emitter.emit = emitInContext
+  else if (emitter.emit !== emitInContext) bindOwnEmit(emitter, guarded)
+}
+
+/** Somebody's `emit` on this very object is kept. */
+function bindOwnEmit(emitter: EventEmitter, guarded: Guarded<object>): void {
   const emit = emitter.emit.bind(emitter)
-  // Most events of most requests have no listener: then there is nothing to enter the context for.
   emitter.emit = (name: string | symbol, ...values: unknown[]) =>
     emitter.listenerCount(name) === 0 ? emit(name, ...values) : guarded.run(() => emit(name, ...values))
+}
+
+/** One function for all: made anew for each request, it cost more than it does. */
+function emitInContext(this: Bound, name: string | symbol, ...values: unknown[]): boolean {
+  const emit = Object.getPrototypeOf(this).emit as EventEmitter['emit']
+  const guarded = this[GUARDED]
+  // Most events of most requests have no listener: then there is nothing to enter the context for.
+  if (guarded === undefined || this.listenerCount(name) === 0) return emit.call(this, name, ...values)
+  return guarded.run(() => emit.call(this, name, ...values))
 }
 
 /** A body that the framework will read after the handlers: what fills it belongs inside the context. */
