@@ -139,6 +139,39 @@ test('every row of the checklist of the old library names a test whose title nam
   }
 })
 
+/** Tables whose rows name tests: `` `file` “how its title begins” ``. */
+const NAMED_TESTS = [
+  { file: 'docs/reference/security.md', section: 'Known attacks on Connect apps', rows: 13 },
+  { file: 'docs/dialects/connect.md', section: 'Parts of atlassian-connect-express', rows: 28 },
+  { file: 'docs/guide/simulated-host.md', section: 'Checklist of the simulated Connect products', rows: 20 },
+]
+for (const { file, section, rows } of NAMED_TESTS) {
+  test(`every row of “${section}” names tests that are there`, () => {
+    const [, text = ''] = read(file).split(`\n## ${section}\n`)
+    const lines = (text.split('\n## ')[0] ?? '').split('\n').filter(line => /^\| (?!---)/.test(line))
+    // The first one is the head of the table.
+    assert.equal(lines.length - 1, rows)
+    for (const line of lines.slice(1)) {
+      const cells = line.slice(2, -2).split(' | ')
+      const tests = cells.at(-1) ?? ''
+      // A dash: there is none of ours, and the row says why.
+      if (tests === '-') {
+        assert.match(cells.at(-2) ?? '', /^- /, line)
+        continue
+      }
+      const named = [...tests.matchAll(/`([^`]+)` “([^”]+)”/g)]
+      assert.ok(named.length > 0, line)
+      for (const [, where = '', title = ''] of named) {
+        assert.ok(exists(where), `${where} in ${line}`)
+        assert.ok(
+          titlesOf(where).some(one => one.startsWith(title)),
+          `${where} has no test “${title}”`,
+        )
+      }
+    }
+  })
+}
+
 test('the page of the API has every export of every entry, and no other', () => {
   const entries: Record<string, { readonly 'partywall-source': string }> = JSON.parse(read('package.json')).exports
   const sections = read('docs/reference/api.md')

@@ -72,16 +72,16 @@ export function authenticate(addon: Guarding<object>, options?: GuardOptions): H
 /** Variables that are made when somebody reads them: most handlers want two or three of a dozen. They cannot be replaced. */
 function provide(context: HonoContext, properties: object): void {
   const names = propertyNames(properties)
-  const valueOf = (name: string): unknown => Reflect.get(properties, name)
+  const read = (name: string): unknown => Reflect.get(properties, name)
   const get = context.get
   const variables = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(context), 'var')
   Object.defineProperties(context, {
-    get: { value: (name: string) => (names.includes(name) ? valueOf(name) : get(name)), configurable: true },
+    get: { value: (name: string) => (names.includes(name) ? read(name) : get(name)), configurable: true },
     var: {
       get: () =>
         Object.defineProperties(
           { ...variables?.get?.call(context) },
-          Object.fromEntries(names.map(name => [name, { get: () => valueOf(name), enumerable: true }])),
+          Object.fromEntries(names.map(name => [name, { get: () => read(name), enumerable: true }])),
         ),
       configurable: true,
     },

@@ -15,7 +15,7 @@ import { NO_CONTENT } from '../common/answers.ts'
 import type { Principal } from '../common/principal.ts'
 import type { LifecycleDeps } from './lifecycle.ts'
 import { authenticate } from './principal.ts'
-import type { WebhookDefinition, WebhookDefinitions } from './webhook-definitions.ts'
+import { MIGRATION_EVENT, type WebhookDefinition, type WebhookDefinitions } from './webhook-definitions.ts'
 
 export interface WebhookDeps extends LifecycleDeps {
   /** Handler name of the deliveries these routes accept. */
@@ -49,7 +49,7 @@ export async function handleWebhook(
   const identifier = identifierOf(view)
   const keys = {
     retryKey: keyOf(definition, identifier, body, principal),
-    ...replayKeyOf(identifier, principal, deps),
+    ...replayKeyOf(identifier, phaseOf(definition, body), principal, deps),
   }
   const delivery = deliveryOf(head, keys, body, deps)
   await deps.binder.run(principal.identity, context => deps.inbox.accept(context, delivery))
@@ -75,17 +75,26 @@ const identifierOf = (view: RequestView): string | undefined =>
   single(view, 'x-atlassian-webhook-identifier', MAX_IDENTIFIER_LENGTH) ??
   single(view, 'x-request-uuid', MAX_IDENTIFIER_LENGTH)
 
+/** What a hook of a move between realms is called: its phases have no other name, and may follow each other within a second. */
+function phaseOf({ event }: WebhookDefinition, body: JsonBody | undefined): string | undefined {
+  if (event !== MIGRATION_EVENT) return undefined
+  const { phase } = Object(body?.value) as { phase?: unknown }
+  return typeof phase === 'string' ? phase : undefined
+}
+
 /**
  * One token brings one delivery, unless the product names its deliveries and not its tokens: two that it makes in the same second
  * for the same user are then letter for letter the same (decision 0008).
  */
 function replayKeyOf(
   identifier: string | undefined,
+  phase: string | undefined,
   { token, tokenId, expiresAt }: Principal,
   { settings }: WebhookDeps,
 ): Pick<Delivery, 'replayKey' | 'replayUntil'> {
   if (identifier !== undefined && tokenId === undefined) return {}
-  return { replayKey: sha256(token), replayUntil: (expiresAt + settings.leewaySeconds) * 1000 }
+  const key = phase === undefined ? token : JSON.stringify([token, phase])
+  return { replayKey: sha256(key), replayUntil: (expiresAt + settings.leewaySeconds) * 1000 }
 }
 
 function keyOf(
