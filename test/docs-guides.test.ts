@@ -47,26 +47,28 @@ after(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-test('getting started: the add-on counts votes of each tenant apart', async () => {
-  const { app, system, jobs } = database.urls
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    ['--conditions=partywall-source', '--import', import.meta.resolve('tsx'), 'try.ts'],
-    {
-      cwd: path.join(folder, 'getting-started'),
-      timeout: 60_000,
-      env: {
-        PATH: process.env.PATH,
-        PORT: String(await freePort()),
-        PARTYWALL_KEYS: keys,
-        DATABASE_URL: app,
-        DATABASE_SYSTEM_URL: system,
-        DATABASE_JOBS_URL: jobs,
+for (const file of ['try.ts', 'try-jira.ts']) {
+  test(`getting started: ${file} counts the votes of each tenant apart`, async () => {
+    const { app, system, jobs } = database.urls
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['--conditions=partywall-source', '--import', import.meta.resolve('tsx'), file],
+      {
+        cwd: path.join(folder, 'getting-started'),
+        timeout: 60_000,
+        env: {
+          PATH: process.env.PATH,
+          PORT: String(await freePort()),
+          PARTYWALL_KEYS: keys,
+          DATABASE_URL: app,
+          DATABASE_SYSTEM_URL: system,
+          DATABASE_JOBS_URL: jobs,
+        },
       },
-    },
-  )
-  assert.deepEqual(stdout.trim().split('\n'), promises('getting-started', 'try.ts'))
-})
+    )
+    assert.deepEqual(stdout.trim().split('\n'), promises('getting-started', file))
+  })
+}
 
 for (const framework of ['express', 'fastify', 'hono', 'fetch', 'node']) {
   test(`frameworks: ${framework} serves the add-on and a route behind its guard`, async () => {
