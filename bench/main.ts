@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [--rounds N] [--ops N] [--only store|webhook|hipchat|connect|sandbox] [--peers] [--json]`: one interleaved run per family, a table, and
+ * `npm run bench -- [--rounds N] [--ops N] [--only store|webhook|hipchat|connect|installs|sandbox] [--peers] [--json]`: one interleaved run per family, a table, and
  * whether each goal was met.
  *
  * PARTYWALL_TEST_ADMIN_URL names an administrator's URL of the server to measure on (throw-away databases are made in it);
@@ -12,8 +12,9 @@ import { parseArgs } from 'node:util'
 import { benchConnect } from './connect.ts'
 import type { CostRow } from './cost.ts'
 import { benchHipchat } from './hipchat.ts'
-import type { BenchOptions, Row } from './measure.ts'
-import { benchSandbox, type FigureRow } from './sandbox.ts'
+import { benchInstalls } from './installs.ts'
+import type { BenchOptions, FigureRow, Row } from './measure.ts'
+import { benchSandbox } from './sandbox.ts'
 import { benchStore } from './store.ts'
 import { benchWebhook } from './webhook.ts'
 
@@ -24,10 +25,11 @@ const FAMILIES: Readonly<Record<string, (options: BenchOptions) => Promise<AnyRo
   webhook: benchWebhook,
   hipchat: benchHipchat,
   connect: benchConnect,
+  installs: benchInstalls,
   sandbox: benchSandbox,
 }
 const USAGE =
-  'npm run bench -- [--rounds N] [--ops N] [--only store|webhook|hipchat|connect|sandbox] [--peers] [--json]'
+  'npm run bench -- [--rounds N] [--ops N] [--only store|webhook|hipchat|connect|installs|sandbox] [--peers] [--json]'
 
 interface Arguments {
   readonly families: readonly string[]

@@ -52,6 +52,20 @@ export interface TimeRow {
   readonly n: string
 }
 
+/** A figure by itself, and how many times the base of the same rounds. */
+export interface FigureRow {
+  readonly kind: 'figure'
+  readonly row: string
+  readonly unit: 'ms' | 'MiB' | 'installs'
+  readonly value: number
+  readonly spread: readonly [number, number]
+  readonly base: string | undefined
+  readonly ratio: number | undefined
+  readonly goal: string | undefined
+  readonly met: boolean
+  readonly n: string
+}
+
 export type Row = RatioRow | TimeRow
 
 /** One round of one row. */

@@ -11,25 +11,11 @@ import { createLogger } from '../src/core/log.ts'
 import { createSandbox } from '../src/sandbox/create-sandbox.ts'
 import type { Program, Sandbox } from '../src/sandbox/types.ts'
 import type { CostRow } from './cost.ts'
-import { ascending, type BenchOptions, quantile, type Row, round } from './measure.ts'
+import { ascending, type BenchOptions, type FigureRow, quantile, type Row, round } from './measure.ts'
 import { inRounds } from './rounds.ts'
 import { childrenOf, pssMib } from './sandbox/processes.ts'
 import { benchProgram, PAYLOAD } from './sandbox/program.ts'
 import { startWorkerd, type Workerd } from './sandbox/workerd.ts'
-
-/** Milliseconds, or MiB, and how many times the base of the same rounds. */
-export interface FigureRow {
-  readonly kind: 'figure'
-  readonly row: string
-  readonly unit: 'ms' | 'MiB'
-  readonly value: number
-  readonly spread: readonly [number, number]
-  readonly base: string | undefined
-  readonly ratio: number | undefined
-  readonly goal: string | undefined
-  readonly met: boolean
-  readonly n: string
-}
 
 const ECHO = 'loopback echo, keep-alive'
 const WARM = 'function: warm call'

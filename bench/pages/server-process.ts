@@ -15,6 +15,8 @@ export interface ServerProcess {
   /** Processor time since its start, user and system, all threads, microseconds. */
   cpuMicros(): Promise<number>
   close(): Promise<void>
+  /** Without a word, as a machine fails. */
+  kill(): Promise<void>
 }
 
 export interface ServerOptions {
@@ -58,6 +60,10 @@ export async function startServer(file: string, { port, environment, log }: Serv
       const killer = setTimeout(() => child.kill('SIGKILL'), 5_000)
       await ended
       clearTimeout(killer)
+    },
+    async kill() {
+      child.kill('SIGKILL')
+      await ended
     },
   }
 }
