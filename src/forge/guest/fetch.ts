@@ -3,6 +3,7 @@
  * message of the request, and a standard `Response` of the answer. Nothing here decides what is allowed: the platform does.
  */
 
+import { PassThrough } from 'node:stream'
 import type { JsonValue } from '../../core/tenant.ts'
 import type { Send } from './channel.ts'
 import type { GuestRequest, GuestResponse } from './protocol.ts'
@@ -71,10 +72,26 @@ function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   })
 }
 
-/** The standard wants to be told that a streamed body is sent before the answer is read; node-fetch's users do not know. */
+/**
+ * The standard wants to be told that a streamed body is sent before the answer is read; node-fetch's users do not know. Nor that streams
+ * of the oldest kind, such as those of the package form-data, are none to it: it would send their name.
+ */
 function withDuplex(init: RequestInit | undefined): RequestInit & { duplex?: 'half' } {
-  return init?.body == null ? { ...init } : { duplex: 'half', ...init }
+  const body: unknown = init?.body
+  if (body === undefined || body === null) return { ...init }
+  return {
+    duplex: 'half',
+    ...init,
+    body: (isOldStream(body) ? body.pipe(new PassThrough()) : body) as RequestInit['body'],
+  }
 }
+
+const isOldStream = (body: unknown): body is { pipe(to: PassThrough): PassThrough } =>
+  typeof body === 'object' &&
+  body !== null &&
+  !(Symbol.asyncIterator in body) &&
+  'pipe' in body &&
+  typeof body.pipe === 'function'
 
 /** Without members that are not there: JSON would leave them out too. */
 const plain = (meta: Record<string, JsonValue | undefined>): Record<string, JsonValue> =>

@@ -172,3 +172,52 @@ export const seen = async () => ({ statusCode: 200, body: JSON.stringify([await 
     assert.deepEqual(await (await fetch(await installation.webTriggerUrl('seen'))).json(), [true, true])
   },
 )
+
+const newest = await forgePackages('8.3')
+
+test(
+  'the newest SDK with habits of the older ones: form-data, product calls that name nobody, the collector of garbage',
+  newest.skip,
+  async t => {
+    const folder = await writeForgeApp(newest.folder, {
+      'manifest.yml': `${APP}modules:
+  webtrigger:
+    - { key: hook, function: hook }
+  function:
+    - { key: hook, handler: index.hook }
+`,
+      'src/index.js': `import { requestJira, asApp, route } from '@forge/api'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { Stream } from 'node:stream'
+setFlagsFromString('--expose_gc')
+const gc = runInNewContext('gc')
+gc()
+// As the package form-data has it: a stream of the oldest kind.
+class Form extends Stream {
+  readable = true
+  pipe(target) {
+    const line = String.fromCharCode(13, 10)
+    process.nextTick(() => target.end(['--edge', 'Content-Disposition: form-data; name="file"; filename="a.txt"', 'Content-Type: text/plain', '', 'inside', '--edge--', ''].join(line)))
+    return target
+  }
+}
+export const hook = async ({ body: key }) => {
+  const plain = await (await requestJira(route\`/rest/api/3/issue/\${key}?fields=summary\`)).json()
+  const headers = { 'content-type': 'multipart/form-data; boundary=edge', 'X-Atlassian-Token': 'no-check' }
+  const sent = await asApp().requestJira(route\`/rest/api/3/issue/\${key}/attachments\`, { method: 'POST', headers, body: new Form() })
+  const [file] = await sent.json()
+  const back = await asApp().requestJira(route\`/rest/api/3/attachment/content/\${file.id}\`)
+  return { statusCode: 200, body: JSON.stringify([plain.fields.summary, file.filename, await back.text(), typeof back.url]) }
+}
+`,
+    })
+    const { forge, site } = await createForgeWorld(t)
+    const app = await forge({ folder })
+    const place = site('one')
+    const issue = place.createIssue(place.createProject({ key: 'CAR' }), { summary: 'Brakes' })
+    const installation = await app.install({ url: place.url })
+    const answer = await fetch(await installation.webTriggerUrl('hook'), { method: 'POST', body: issue.key })
+    assert.deepEqual(await answer.json(), ['Brakes', 'a.txt', 'inside', 'string'])
+  },
+)
