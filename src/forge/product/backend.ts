@@ -2,8 +2,10 @@
 
 import type { GuestResponse, Site } from '../services.ts'
 
-/** For whom a product is asked. */
-export type ActingAs = { readonly kind: 'app' } | { readonly kind: 'user'; readonly accountId: string }
+/** For whom a product is asked. `nobody`: without credentials, as a stranger. */
+export type ActingAs = Principal | { readonly kind: 'nobody' }
+/** Who has credentials. */
+export type Principal = { readonly kind: 'app' } | { readonly kind: 'user'; readonly accountId: string }
 
 export interface ProductRequest {
   readonly site: Site

@@ -1,5 +1,6 @@
 /**
- * `requestJira`, `requestConfluence`, `requestBitbucket`: as the app, as the person of the call, as a named person. Decides whether the
+ * `requestJira`, `requestConfluence`, `requestBitbucket`: as the app, as the person of the call, as a named person, as
+ * nobody. Decides whether the
  * app may ask at all; what answers is a back end, and credentials live there.
  */
 
@@ -24,7 +25,7 @@ export function createProductGateway(backend: ProductBackend): GuestService {
       if (as === 'needs-authentication') return NEEDS_AUTHENTICATION
       if (as === 'no-impersonation') return refused('no scope of the manifest allows impersonation')
       const { scopes } = caller.manifest.permissions
-      if (!hasScopeFor(scopes, product, request.method, path)) return NO_SCOPE
+      if (as.kind !== 'nobody' && !hasScopeFor(scopes, product, request.method, path)) return NO_SCOPE
       const answer = await backend.request({
         site: caller.site,
         product,
@@ -59,6 +60,8 @@ function actingAs(
   { meta }: GuestRequest,
 ): ActingAs | 'needs-authentication' | 'no-impersonation' {
   if (meta.provider === 'app') return { kind: 'app' }
+  // The SDK's `requestJira` outside of `asApp` and `asUser`: for what a site shows to everybody.
+  if (meta.provider === 'none') return { kind: 'nobody' }
   const named = typeof meta.accountId === 'string' && meta.accountId !== '' ? meta.accountId : undefined
   // Somebody else than the person of the call: the manifest must have said so.
   if (named !== undefined && named !== accountId) {

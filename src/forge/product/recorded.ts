@@ -65,7 +65,7 @@ export function createRecordingBackend(inner: ProductBackend, file: string): Pro
 function describe({ product, as, method, path: target, body }: ProductRequest): Omit<Recording, 'answer'> {
   return {
     product,
-    as: as.kind === 'app' ? 'app' : `user ${as.accountId}`,
+    as: as.kind === 'user' ? `user ${as.accountId}` : as.kind,
     method,
     path: target,
     ...(body === undefined ? {} : { body: hash('sha256', body) }),

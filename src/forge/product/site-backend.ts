@@ -7,29 +7,31 @@ import { isPartywallError } from '../../core/errors.ts'
 import type { Outbound } from '../../core/ports.ts'
 import { platformRefusal } from '../answers.ts'
 import { toWire } from '../guest/wire-body.ts'
-import type { ProductBackend, ProductRequest } from './backend.ts'
+import type { Principal, ProductBackend, ProductRequest } from './backend.ts'
 
 /** @returns value of the `authorization` header; `undefined` where this person has given none */
 export type SiteCredentials = (
-  request: Pick<ProductRequest, 'site' | 'product' | 'appId' | 'scopes' | 'as'>,
+  request: Pick<ProductRequest, 'site' | 'product' | 'appId' | 'scopes'> & { readonly as: Principal },
 ) => string | undefined | Promise<string | undefined>
 
 /** The platform's own word, and what would make a guest a browser. */
 const NOT_PASSED = /^(?:forge-proxy-error|set-cookie)$/
 const MAX_BYTES = 20 * 1024 * 1024
 const TIMEOUT_MS = 60_000
+const NONE = ''
 
 export function createSiteBackend(outbound: Outbound, credentials: SiteCredentials): ProductBackend {
   return {
     async request(request) {
-      const authorization = await credentials(request)
+      const { as } = request
+      const authorization = as.kind === 'nobody' ? NONE : await credentials({ ...request, as })
       if (authorization === undefined) return 'needs-authentication'
       const { site, path, method, headers, body, signal } = request
       try {
         const answer = await outbound.request({
           url: `${site.url}${path}`,
           method,
-          headers: { ...Object.fromEntries(headers), authorization },
+          headers: { ...Object.fromEntries(headers), ...(authorization === NONE ? {} : { authorization }) },
           allowedOrigins: [new URL(site.url).origin],
           maxRedirects: 2,
           timeoutMs: TIMEOUT_MS,

@@ -203,21 +203,21 @@ class Form extends Stream {
   }
 }
 export const hook = async ({ body: key }) => {
-  const plain = await (await requestJira(route\`/rest/api/3/issue/\${key}?fields=summary\`)).json()
+  const plain = await requestJira(route\`/rest/api/3/issue/\${key}?fields=summary\`)
   const headers = { 'content-type': 'multipart/form-data; boundary=edge', 'X-Atlassian-Token': 'no-check' }
   const sent = await asApp().requestJira(route\`/rest/api/3/issue/\${key}/attachments\`, { method: 'POST', headers, body: new Form() })
   const [file] = await sent.json()
   const back = await asApp().requestJira(route\`/rest/api/3/attachment/content/\${file.id}\`)
-  return { statusCode: 200, body: JSON.stringify([plain.fields.summary, file.filename, await back.text(), typeof back.url]) }
+  return { statusCode: 200, body: JSON.stringify([plain.status, file.filename, await back.text(), typeof back.url]) }
 }
 `,
     })
-    const { forge, site } = await createForgeWorld(t)
+    const { forge, site, log } = await createForgeWorld(t)
     const app = await forge({ folder })
     const place = site('one')
     const issue = place.createIssue(place.createProject({ key: 'CAR' }), { summary: 'Brakes' })
     const installation = await app.install({ url: place.url })
     const answer = await fetch(await installation.webTriggerUrl('hook'), { method: 'POST', body: issue.key })
-    assert.deepEqual(await answer.json(), ['Brakes', 'a.txt', 'inside', 'string'])
+    assert.deepEqual(await answer.json(), [401, 'a.txt', 'inside', 'string'], JSON.stringify(log))
   },
 )
