@@ -8,6 +8,8 @@ import { outcomeOf } from '../../support/connect-app.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 import { freePort } from '../../support/free-port.ts'
 
+const quiet = () => undefined
+
 const ROUTES = {
   descriptor: '/d.json',
   installed: '/life/in',
@@ -54,7 +56,7 @@ before(async () => {
     keys: { current: { id: 'test', key: Buffer.alloc(32, 9) }, find: () => Buffer.alloc(32, 9) },
     developmentHosts: [new URL(host.url).host],
     requestLog: false,
-    logger: { debug() {}, info() {}, warn() {}, error() {} },
+    logger: { debug: quiet, info: quiet, warn: quiet, error: quiet },
   })
   closers.push(() => app.close())
   app
